@@ -1,0 +1,59 @@
+# make run    all eight chapters in sequence, then the result table and the report   PRESET=laptop SEED=0
+# make test   everything that CI runs
+# Both make .venv first when it is not there.
+
+PYTHON ?= python3
+PRESET ?= laptop
+SEED ?= 0
+VENV := .venv
+PY := $(VENV)/bin/python
+# Two processes with one thread each finish sooner than two that fight over both cores.
+PYTEST := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 MPLBACKEND=Agg $(PY) -m pytest -q
+STAMP := $(VENV)/installed
+
+.PHONY: run smoke test check lint notebooks bench record readme tiny clean
+
+run: $(STAMP)
+	$(PY) tools/run_course.py --preset $(PRESET) --seed $(SEED)
+
+smoke: $(STAMP)
+	$(PY) tools/run_course.py --preset smoke --seed $(SEED)
+
+# Lint, generated files, every test, every notebook; one chapter with nbmake too, as learners' CI would.
+test: lint
+	$(PYTEST) -n 2 -m "not learning"
+	HF_HUB_OFFLINE=1 $(PY) -m pytest -q -m learning
+	COURSE_PRESET=smoke COURSE_RUNS=$$(mktemp -d) $(PYTEST) --nbmake notebooks/01_setup.ipynb
+
+# The quick part of it, for while you work.
+check: lint
+	$(PYTEST) -n 2 -m "not notebooks and not slow and not learning"
+
+lint: $(STAMP)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) tools/build_notebooks.py --check
+
+notebooks: $(STAMP)
+	$(PY) tools/build_notebooks.py
+
+bench: $(STAMP)
+	$(PY) tools/bench.py
+
+# The recorded runs that README and the chapters quote (about a quarter of an hour), then README itself.
+record: $(STAMP)
+	$(PY) tools/record_runs.py
+	$(PY) tools/write_readme.py
+
+readme: $(STAMP)
+	$(PY) tools/write_readme.py
+
+tiny: $(STAMP)
+	$(PY) tools/make_tiny_gemma.py
+
+clean:
+	rm -rf $(VENV) runs
+
+$(STAMP): requirements.txt pyproject.toml tools/make_venv.py
+	$(PYTHON) tools/make_venv.py $(VENV)
+	touch $@

@@ -1,0 +1,115 @@
+"""Checks of part 6: planning a batch, reading a log."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from course_lib.checks import Incorrect, exercise
+
+# (prompts a step, group size, fits, problems): (batch size, accumulation, steps), worked out on paper
+PLANS = {
+    (16, 8, 128, 800): (128, 1, 50),
+    (16, 8, 100, 800): (64, 2, 50),
+    (4, 6, 10, 50): (8, 3, 12),
+    (3, 8, 5, 10): (4, 6, 3),
+    (2, 4, 1, 9): (1, 8, 4),
+    (2, 4, 500, 8): (8, 1, 4),
+}
+
+
+@exercise(
+    part=6,
+    title="Plan the batch",
+    difficulty=2,
+    minutes=8,
+    hints=(
+        "Count in completions: a step has prompts_per_step times group_size of them.",
+        "Try every size from fits downwards until one divides the completions of a step without remainder.",
+    ),
+)
+def plan_batch(answer) -> None:
+    for arguments, wanted in PLANS.items():
+        prompts, group, fits, problems = arguments
+        got = answer(*arguments)
+        if not isinstance(got, tuple | list) or len(got) != 3:
+            raise Incorrect("return three numbers: batch_size, accumulation, steps")
+        size, times, steps = got
+        said = f"plan_batch{arguments} gave {tuple(got)}"
+        if size > fits:
+            raise Incorrect(f"{said}: only {fits} completions fit into memory at once")
+        if size * times != prompts * group:
+            raise Incorrect(
+                f"{said}: batch_size times accumulation has to be the {prompts * group} completions of a step, "
+                "prompts times group size, so batch_size has to divide them"
+            )
+        if size != wanted[0]:
+            raise Incorrect(f"{said}: a larger batch fits too (a batch need not hold whole groups)")
+        if steps != wanted[2]:
+            raise Incorrect(
+                f"{said}: a step uses up {prompts} of the {problems} problems; count problems, not completions, "
+                "and full steps only"
+            )
+        if tuple(got) != wanted:
+            raise Incorrect(f"{said}, not {wanted}")
+
+
+def _log(reward: list[float], zero_std: list[float], clipped: float = 0.0) -> pd.DataFrame:
+    rows = {"step": range(1, len(reward) + 1), "reward": reward, "frac_reward_zero_std": zero_std}
+    return pd.DataFrame(rows).assign(clipped_ratio=clipped, mean_length=40.0, grad_norm=0.1, loss=0.0)
+
+
+def _logs() -> list[tuple[str, pd.DataFrame, str]]:
+    """(diagnosis, log, what to think of when another one is given)."""
+    rising = [0.2 + 0.06 * i for i in range(20)]
+    fading = [0.05 * i for i in range(20)]  # share of groups without contrast: grows with success
+    jagged = [1.2 if i % 2 else 0.9 for i in range(20)]
+    return [
+        ("healthy", _log(rising, [0.1] * 20), "its reward rises all the time"),
+        (
+            "healthy",
+            _log(rising, [0.1] * 5 + [1.0] * 15),
+            "contrast is lost only late, because everything is right: look at the first five rows only",
+        ),
+        (
+            "healthy",
+            _log([*jagged, 1.6, *jagged], [0.1] * 41),
+            "its curve is jagged: compare means of five rows, not single rows",
+        ),
+        ("cut off", _log([0.0] * 10, [1.0] * 10, clipped=0.95), "the cause comes before its consequences"),
+        ("cut off", _log([0.1] * 10, [0.95] * 10, clipped=0.6), "the cause comes before its consequences"),
+        ("no success", _log([0.0] * 10, [1.0] * 10), "no completion ever earned anything"),
+        ("no success", _log([0.0] * 5 + [0.5] * 5, [1.0] * 5 + [0.2] * 5), "look at the first five rows"),
+        ("no contrast", _log([0.8] * 10, [0.97] * 10), "rewards above 0, but nearly all groups agree"),
+        (
+            "no contrast",
+            _log([0.8] * 10, [1.0, 1.0, 0.8, 1.0, 1.0] + [0.5] * 5),
+            "take the mean of the first five rows: one of them below 0.9 is no contradiction",
+        ),
+        (
+            "collapsed",
+            _log(rising + rising[::-1], [0.1] * 40),
+            "the end is no better than the start, but far below the best",
+        ),
+        (
+            "collapsed",
+            _log([0.3] * 5 + [1.0] * 10 + [0.7] * 10, fading + [0.2] * 5),
+            "the end is above the start, but far below the best",
+        ),
+    ]
+
+
+@exercise(
+    part=6,
+    title="Read the log",
+    difficulty=3,
+    minutes=15,
+    hints=(
+        "Three rules need only the first five rows: take them once, then test in the order of the list.",
+        "A rolling mean over five rows gives all the means that rule 4 needs: its last value and its maximum.",
+    ),
+)
+def diagnose(answer) -> None:
+    for wanted, log, thought in _logs():
+        got = answer(log.copy())
+        if got != wanted:
+            raise Incorrect(f"a log that is {wanted!r} was called {got!r}: {thought}")

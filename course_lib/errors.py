@@ -1,0 +1,21 @@
+"""Errors that a learner can act on: each message says what is wrong and what to do."""
+
+
+class CourseError(Exception):
+    """Base of the course's own errors."""
+
+
+class SettingError(CourseError, ValueError):
+    """A setting that cannot work."""
+
+
+class DataError(CourseError, ValueError):
+    """A data file, or a row of one, that cannot be used."""
+
+
+class ModelFileError(CourseError):
+    """A model file that is missing or damaged."""
+
+
+class TrainingError(CourseError):
+    """A training run that ended without a usable adapter."""

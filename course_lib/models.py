@@ -1,0 +1,120 @@
+"""Models: the tiny Gemma that ships with the course, and any other by folder or Hub name."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from course_lib.artifacts import DATA
+from course_lib.errors import ModelFileError
+from course_lib.presets import Preset
+
+if TYPE_CHECKING:
+    from peft import LoraConfig, PeftModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+TINY = DATA / "tiny_gemma"
+# Every linear layer of a Gemma block; PEFT's own default for Gemma 3 would be q_proj and v_proj only.
+LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+def verify_checksums(folder: Path) -> None:
+    """Compare every file listed in ``SHA256SUMS`` with its sum. Raises ``ModelFileError`` naming the file."""
+    mend = "reinstall course_lib, or restore the folder with git"
+    sums = folder / "SHA256SUMS"
+    if not sums.is_file():
+        raise ModelFileError(f"{sums} is missing; {mend}")
+    for line in sums.read_text().splitlines():
+        wanted, name = line.split(maxsplit=1)
+        path = folder / name
+        if not path.is_file():
+            raise ModelFileError(f"{path} is missing; {mend}")
+        if hashlib.sha256(path.read_bytes()).hexdigest() != wanted:
+            raise ModelFileError(f"{path} is damaged (its SHA-256 differs from the one in SHA256SUMS); {mend}")
+
+
+def model_source(name: str) -> str:
+    """Where to load a model from: ``"tiny"`` is the shipped one (checked first), else a folder or Hub name."""
+    if name == "tiny":
+        verify_checksums(TINY)
+        return str(TINY)
+    if (name.startswith((".", "/", "~")) or "\\" in name) and not (Path(name) / "config.json").is_file():
+        raise ModelFileError(f"{name} is not a model folder: it has no config.json")
+    return name
+
+
+def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
+    """The tokenizer of a model, padding on the left as generation needs."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(model_source(name), padding_side="left")
+
+
+def load_model(name: str) -> PreTrainedModel:
+    """A base model in float32, ready for inference."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    source = model_source(name)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
+    except (OSError, ValueError) as error:
+        raise ModelFileError(f"cannot load a model from {source}: {error}") from error
+    return model.eval()
+
+
+def lora_config(preset: Preset) -> LoraConfig:
+    """LoRA on all seven projections of every layer, without dropout (rollouts must be the policy's own)."""
+    from peft import LoraConfig
+
+    return LoraConfig(
+        r=preset.lora_rank,
+        lora_alpha=preset.lora_alpha,
+        lora_dropout=0.0,
+        target_modules=list(LORA_TARGETS),
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
+
+
+def load_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:
+    """Put a saved LoRA adapter on a base model. Raises ``ModelFileError`` if the folder holds none."""
+    from peft import PeftModel
+
+    if not (folder / "adapter_config.json").is_file():
+        raise ModelFileError(f"{folder} holds no adapter; run chapter 6, or name another folder")
+    try:
+        return PeftModel.from_pretrained(model, str(folder)).eval()
+    except Exception as error:  # safetensors, JSON and size errors all mean the same to the reader
+        raise ModelFileError(f"the adapter in {folder} cannot be loaded: {error}") from error
+
+
+def count_parameters(model) -> tuple[int, int]:
+    """(all, trainable) parameters."""
+    every = sum(p.numel() for p in model.parameters())
+    return every, sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def machine() -> dict:
+    """The machine and the versions that a recorded run was made with."""
+    import os
+    from importlib.metadata import version
+
+    import torch
+
+    cpu = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        cpu = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    return {
+        "cpu": cpu,
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("torch", "transformers", "trl", "peft", "datasets")},
+    }

@@ -1,0 +1,273 @@
+"""GRPO with TRL's ``GRPOTrainer`` and PEFT's LoRA; this module only wires them to the course's settings."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from datasets import Dataset
+from tqdm.auto import tqdm
+from transformers import PrinterCallback, TrainerCallback, set_seed
+from trl import GRPOConfig, GRPOTrainer
+
+from course_lib.artifacts import write_json
+from course_lib.errors import DataError, TrainingError
+from course_lib.models import load_model, load_tokenizer, lora_config, machine
+from course_lib.presets import Preset
+from course_lib.rewards import Suite
+
+COLUMNS = {
+    "reward": "reward",
+    "reward_std": "reward_std",
+    "frac_reward_zero_std": "frac_reward_zero_std",
+    "completions/mean_length": "mean_length",
+    "completions/clipped_ratio": "clipped_ratio",
+    "loss": "loss",
+    "grad_norm": "grad_norm",
+    "learning_rate": "learning_rate",
+    "entropy": "entropy",
+    "kl": "kl",
+    "step_time": "step_time",
+}
+
+
+def grpo_config(preset: Preset, output_dir: Path, seed: int) -> GRPOConfig:
+    """The preset in TRL's words. Everything that matters is set here, so that no default can move."""
+    import torch
+
+    gpu = torch.cuda.is_available()
+    return GRPOConfig(
+        output_dir=str(output_dir),
+        seed=seed,
+        data_seed=seed,
+        max_steps=preset.steps,
+        per_device_train_batch_size=preset.batch_size,
+        gradient_accumulation_steps=preset.accumulation,
+        num_generations=preset.group_size,
+        max_completion_length=preset.max_completion_length,
+        temperature=preset.temperature,
+        top_p=1.0,
+        top_k=0,
+        beta=preset.beta,
+        epsilon=preset.epsilon,
+        num_iterations=1,
+        loss_type=preset.loss_type,
+        scale_rewards="group",
+        mask_truncated_completions=False,
+        learning_rate=preset.learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=preset.warmup,
+        optim="adamw_torch",
+        weight_decay=0.0,
+        max_grad_norm=preset.max_grad_norm,
+        gradient_checkpointing=False,
+        bf16=False,
+        fp16=False,
+        use_cpu=not gpu,
+        logging_steps=1,
+        save_strategy="steps",
+        save_steps=preset.checkpoint_every,
+        save_total_limit=2,
+        report_to=[],
+        disable_tqdm=True,  # the trainer's own bar prints every metric at every step: see ProgressBar
+        shuffle_dataset=False,
+    )
+
+
+class CsvLog(TrainerCallback):
+    """One row a step; a resumed run goes on after the checkpoint's last row."""
+
+    def __init__(self, path: Path, suite: Suite):
+        self.path = path
+        rewards = {f"rewards/{f.__name__}/mean": f.__name__ for f in suite.rewards}
+        self.columns = {**COLUMNS, **rewards}
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        kept = []
+        if state.global_step and self.path.exists():
+            with self.path.open(newline="") as file:
+                kept = [row for row in csv.reader(file)][1 : state.global_step + 1]
+        with self.path.open("w", newline="") as file:
+            csv.writer(file).writerows([["step", *self.columns.values()], *kept])
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        if not logs or "reward" not in logs:
+            return
+        row = [state.global_step] + [_round(logs.get(key)) for key in self.columns]
+        with self.path.open("a", newline="") as file:
+            csv.writer(file).writerow(row)
+
+
+class ProgressBar(TrainerCallback):
+    """One line with what is worth watching: the reward and the length, not the loss."""
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc="training", unit="step")
+
+    def on_step_end(self, args, state, control, **kwargs):
+        self.bar.update()
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        if logs and "reward" in logs:
+            self.bar.set_postfix_str(f"reward {logs['reward']:.2f}, {logs['completions/mean_length']:.0f} tokens")
+
+    def on_train_end(self, args, state, control, **kwargs):
+        self.bar.close()
+
+
+def _round(value):
+    return "" if value is None else f"{value:.6g}"
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training run left behind."""
+
+    adapter: Path
+    log: Path
+    steps: int
+    train_seconds: float
+    lora_b_norm: float
+
+
+def training_data(preset: Preset, tokenizer, rows: list[dict]) -> Dataset:
+    """The prompts of a run, each used once, in order; too long ones are left out before anything starts.
+
+    Raises ``DataError`` when fewer are left than the run needs.
+    """
+
+    def fits(row: dict) -> bool:
+        text = tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True, tokenize=False)
+        return len(tokenizer(text, add_special_tokens=False).input_ids) <= preset.max_prompt_length
+
+    kept = [row for row in rows if fits(row)]
+    if len(kept) < preset.train_problems:
+        raise DataError(
+            f"only {len(kept)} of {len(rows)} {preset.task} prompts have at most {preset.max_prompt_length} "
+            f"tokens, {preset.train_problems} are needed: raise max_prompt_length or lower steps"
+        )
+    return Dataset.from_list(kept[: preset.train_problems])
+
+
+def make_trainer(
+    preset: Preset, suite: Suite, rows: list[dict], output_dir: Path, seed: int = 0, quiet: bool = False
+) -> GRPOTrainer:
+    """TRL's own trainer, on the preset's model with a fresh LoRA adapter. ``rows``: see ``tasks``."""
+    set_seed(seed)
+    tokenizer = load_tokenizer(preset.model)
+    config = grpo_config(preset, output_dir / "checkpoints", seed)
+    config.reward_weights = list(suite.weights)
+    trainer = GRPOTrainer(
+        model=load_model(preset.model),
+        reward_funcs=list(suite.rewards),
+        args=config,
+        train_dataset=training_data(preset, tokenizer, rows),
+        processing_class=tokenizer,
+        peft_config=lora_config(preset),
+        callbacks=[CsvLog(output_dir / "log.csv", suite)] + ([] if quiet else [ProgressBar()]),
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def _fingerprint(preset: Preset, suite: Suite, seed: int) -> str:
+    told = json.dumps([preset.to_dict(), suite.name, suite.weights, seed])
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def _checkpoint(folder: Path) -> Path | None:
+    """The newest whole checkpoint: the trainer's state is written last, so a folder with one is whole."""
+    whole = [p.parent for p in folder.glob("checkpoint-*/trainer_state.json")]
+    return max(whole, key=lambda p: int(p.name.rpartition("-")[2]), default=None)
+
+
+def lora_b_norm(model) -> float:
+    """The norm of all LoRA B matrices: 0.0 before training, so a zero afterwards means nothing was learned."""
+    squares = (p.detach().pow(2).sum().item() for n, p in model.named_parameters() if "lora_B" in n)
+    return sum(squares) ** 0.5
+
+
+def train(
+    preset: Preset, suite: Suite, rows: list[dict], output_dir: Path, seed: int = 0, quiet: bool = False
+) -> TrainResult:
+    """Train, or go on where an interrupted run with the same settings stopped.
+
+    Writes ``adapter/``, ``log.csv`` and ``run.json`` (settings, machine, versions, seed, seconds).
+
+    Raises ``TrainingError`` when the adapter has not moved.
+    """
+    output_dir.mkdir(parents=True, exist_ok=True)
+    checkpoints, mark = output_dir / "checkpoints", output_dir / "checkpoints" / "settings"
+    fingerprint = _fingerprint(preset, suite, seed)
+    if checkpoints.exists() and (not mark.exists() or mark.read_text() != fingerprint):
+        shutil.rmtree(checkpoints)
+    checkpoints.mkdir(exist_ok=True)
+    mark.write_text(fingerprint)
+
+    resume = _checkpoint(checkpoints)
+    trainer = make_trainer(preset, suite, rows, output_dir, seed, quiet)
+    clock = _Clock(checkpoints / "seconds")
+    trainer.add_callback(clock)
+    if resume:
+        print(f"Going on from {resume.name} of an interrupted run.")
+    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+
+    norm = lora_b_norm(trainer.model)
+    if not 0 < norm < float("inf"):
+        raise TrainingError(f"the LoRA B matrices have norm {norm} after training: nothing was learned")
+    adapter = output_dir / "adapter"
+    trainer.model.save_pretrained(str(adapter))
+    (adapter / "README.md").unlink(missing_ok=True)  # PEFT's empty card; the course writes a real one on export
+    write_json(
+        output_dir / "run.json",
+        {
+            "preset": preset.to_dict(),
+            "suite": {
+                "name": suite.name,
+                "weights": {f.__name__: w for f, w in zip(suite.rewards, suite.weights, strict=True)},
+            },
+            "seed": seed,
+            "steps": trainer.state.global_step,
+            "train_seconds": round(clock.seconds, 1),
+            "resumed": resume is not None,
+            "lora_b_norm": norm,
+            "peak_memory_gb": peak_memory_gb(),
+            "machine": machine(),
+        },
+    )
+    shutil.rmtree(checkpoints)
+    return TrainResult(adapter, output_dir / "log.csv", trainer.state.global_step, clock.seconds, norm)
+
+
+def peak_memory_gb() -> float | None:
+    """The most memory that this process has held so far, in GB (10^9 bytes); ``None`` where it is not told."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9, 2)
+
+
+class _Clock(TrainerCallback):
+    """Seconds spent in training, over interruptions: a checkpoint carries the time that led to it."""
+
+    def __init__(self, path: Path):
+        self.path, self.before, self.seconds = path, 0.0, 0.0
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        if state.global_step and self.path.exists():
+            self.before = float(self.path.read_text())
+        self.started = time.perf_counter()
+
+    def on_step_end(self, args, state, control, **kwargs):
+        self.seconds = self.before + time.perf_counter() - self.started
+
+    def on_save(self, args, state, control, **kwargs):
+        self.path.write_text(str(self.seconds))

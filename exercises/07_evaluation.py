@@ -1,0 +1,77 @@
+# ---
+# jupyter:
+#   # Generated from solutions/07_evaluation.py by tools/build_notebooks.py: do not edit.
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Exercises 7: Evaluation
+
+# %% [markdown] tags=["badges"]
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/REPOSITORY/blob/main/exercises/07_evaluation.ipynb)
+# [![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/OWNER/REPOSITORY/blob/main/exercises/07_evaluation.ipynb)
+
+# %% [markdown]
+# Two exercises for chapter 7: how many problems a claim needs, and what a model *could* answer. Each cell ends with
+# its check. `part_7.problems_needed.hint()` and `.hint(2)` help.
+
+# %% tags=["parameters"]
+preset = "auto"
+seed = 0
+
+# %%
+from math import comb
+
+from course_lib.checkers import part_7
+from course_lib.presets import get_preset
+from course_lib.statistics import wilson
+
+settings = get_preset(preset)
+
+
+# %% [markdown]
+# ## Exercise 1: how many problems?
+#
+# *Difficulty 2 of 5, 8 minutes.* **Why it matters**: decide on the number of problems before you measure, from the
+# difference that you want to be able to see. Afterwards it is too late.
+#
+# Write `problems_needed`. It returns the smallest **even** n for which n/2 right answers out of n have a Wilson
+# interval whose half width is at most `half_width` (a fraction: 0.05 is five points). A rate of one half is the
+# worst case: at any other rate, the interval is narrower. `wilson(right, n)` from the library gives the two ends.
+
+# %% tags=["exercise"]
+def problems_needed(half_width):
+    """The smallest even n whose Wilson interval at n/2 right answers reaches at most ``half_width`` to each side."""
+    # Write your code here
+    raise NotImplementedError("Exercise: write problems_needed")
+
+
+part_7.problems_needed.check(problems_needed)
+
+
+# %% [markdown]
+# ## Exercise 2: pass@k
+#
+# *Difficulty 3 of 5, 12 minutes.* **Why it matters**: GRPO can only reward what is sampled. pass@k is the probability
+# that at least one of k sampled completions is right. A large gap between pass@1 and pass@k is room for GRPO. No gap
+# at pass@k near 0 says that there is nothing to reward.
+#
+# You have sampled n completions of a problem, and c of them are right. Write `pass_at_k`: the probability that a
+# random choice of k **different** ones among the n holds at least one right one. It is easier to count the choices
+# that hold none.
+
+# %% tags=["exercise"]
+def pass_at_k(n, c, k):
+    """The probability that k of the n completions, drawn without putting back, hold one of the c right ones."""
+    # Write your code here
+    raise NotImplementedError("Exercise: write pass_at_k")
+
+
+part_7.pass_at_k.check(pass_at_k)

@@ -1,0 +1,354 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 6. Training
+
+# %% [markdown] tags=["badges"]
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/REPOSITORY/blob/main/notebooks/06_training.ipynb)
+# [![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/OWNER/REPOSITORY/blob/main/notebooks/06_training.ipynb)
+
+# %% [markdown]
+# After this chapter you will be able to
+#
+# - say what each setting of a GRPO run does, and which of them cost time;
+# - start a run, follow it, and go on after an interruption;
+# - read the log: what the reward, the length and the gradient tell you, and why the loss tells you little;
+# - recognise a run that cannot learn from its first steps.
+#
+# **Time**: a few minutes of training on two CPU cores with the preset `laptop`, seconds with `smoke`, and 15
+# minutes of reading. **Needs**: the reward suite of chapter 5 and the problems of chapter 3. Where you have not
+# run those chapters, the course's own files are used, and a line says so.
+
+# %% tags=["parameters"]
+preset = "auto"
+seed = 0
+
+# %%
+import logging
+import tempfile
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from IPython.display import display
+
+from course_lib.artifacts import DATA, REFERENCE, Run, read_json
+from course_lib.plots import log_figure
+from course_lib.presets import get_preset
+from course_lib.rewards import get_suite
+from course_lib.tasks import load_rows, saved_rows
+from course_lib.training import grpo_config, make_trainer, train
+
+pd.set_option("display.max_colwidth", 100, "display.width", 180, "display.max_columns", 12)
+logging.getLogger("transformers").setLevel(logging.ERROR)
+settings = get_preset(preset)
+run = Run(settings.name)
+folder = run.chapter("06_training")
+
+# %% [markdown]
+# ## What goes in
+#
+# A run needs three things: a model, prompts, and rewards. The model and all sizes come from the preset, the prompts
+# from chapter 3, the rewards from chapter 5. Only the *question* is shown to the model. The gold answer travels in
+# another column, which only the rewards see.
+
+# %%
+suite = get_suite(read_json(run.find("05_reward_testing/rewards.json"))["suite"])
+rows = saved_rows(run, settings, seed, "train")
+for reward, weight in zip(suite.rewards, suite.weights, strict=True):
+    print(f"{weight:>4} x {reward.__name__}")
+print(f"{len(rows)} problems, {settings.train_problems} are used. The first:")
+print(rows[0]["question"], "| gold:", rows[0]["answer"])
+
+# %% [markdown]
+# ## The knobs
+#
+# TRL's `GRPOConfig` has over a hundred fields. These are the ones that decide how a run goes. First those of
+# **sampling**: how many prompts, how many completions for each, how long, how varied.
+
+# %%
+config = grpo_config(settings, folder, seed)
+sampling = {
+    "max_steps": "optimiser steps, each with fresh completions",
+    "num_generations": "G: completions a prompt, the group that sets the baseline",
+    "per_device_train_batch_size": "completions in one forward and backward pass",
+    "gradient_accumulation_steps": "such passes a step; batch size x passes = prompts a step x G",
+    "max_completion_length": "tokens; a completion that reaches it is cut off and not well formed",
+    "temperature": "1.0 samples from the policy itself; lower means less to compare in a group",
+}
+knobs = [(name, getattr(config, name), effect) for name, effect in sampling.items()]
+display(pd.DataFrame(knobs, columns=["setting", "value", "what it does"]))
+
+# %% [markdown]
+# The batch rule is the one that people trip over. TRL counts the batch in *completions*, not in prompts, and a group
+# must not be torn apart: batch size times accumulation has to be a multiple of G. The library starts from what you
+# think in (prompts a step, group size) and works the batch size out.
+#
+# Then the settings of **learning**.
+
+# %%
+learning = {
+    "learning_rate": "size of a step; far higher than for full fine-tuning, since only the adapter moves",
+    "lr_scheduler_type": "linear: falls to 0, so that late steps polish and do not shake",
+    "max_grad_norm": "longer gradients are cut to this length: one odd batch cannot wreck the adapter",
+    "beta": "weight of the KL term; at 0 no reference model is consulted",
+    "epsilon": "the ratio is clipped to 1 - epsilon .. 1 + epsilon",
+    "num_iterations": "optimiser steps for each batch of completions; at 1 the ratio stays 1",
+    "loss_type": "how token losses are averaged (chapter 2)",
+    "scale_rewards": "'group': divide the advantage by the group's own standard deviation",
+}
+knobs = [(name, getattr(config, name), effect) for name, effect in learning.items()]
+knobs += [("lora_rank", settings.lora_rank, "r: how much the adapter can hold (chapter 4)")]
+display(pd.DataFrame(knobs, columns=["setting", "value", "what it does"]))
+
+# %% [markdown]
+# Two departures from the textbook stand in this table. With `num_iterations` 1, each batch of completions serves
+# one update, so the policy that is updated is the policy that sampled: the ratio is 1 and the clip never acts. With
+# `beta` 0, no KL term holds the policy near the base model; a small adapter and a short run do that here. On a
+# long run with a reward that can be gamed, you would set it above 0.
+
+# %% [markdown]
+# ## The run
+#
+# One step of GRPO does what you did by hand in chapter 2:
+#
+# 1. take the next prompts, and sample G completions for each;
+# 2. grade every completion with the suite;
+# 3. turn the rewards of each group into advantages;
+# 4. compute the loss on the completions' tokens and take one optimiser step on the adapter.
+#
+# Most of the time goes into point 1: completions are written token by token. How long did the recorded run take?
+
+# %%
+recorded = REFERENCE / "06_training" / "run.json"
+if recorded.exists():
+    past = read_json(recorded)
+    print(f"Recorded: preset {past['preset']['name']}, {past['steps']} steps in {past['train_seconds']:.0f} s")
+    print(f"on {past['machine']['cpu']}, {past['machine']['threads']} threads, GPU: {past['machine']['gpu']}.")
+print(f"Ahead of you: preset {settings.name}, {settings.steps} steps of {settings.completions_per_step} completions.")
+
+# %% [markdown]
+# **Too slow?** Time grows in proportion to `steps`, and about in proportion to `prompts_per_step` x `group_size` and
+# to the length of the completions. Fewer steps is the first thing to try: replace the set-up line by, say,
+# `settings = get_preset(preset, steps=25)`. Do not make the groups smaller than 4: the baseline then gets noisy.
+# **Out of memory?** Raise `accumulation`: the same step in smaller portions, same result, a little slower.
+#
+# The next cell trains. The bar shows the mean reward of the latest step; its largest possible value is the sum of
+# the weights above.
+
+# %%
+result = train(settings, suite, rows, folder, seed)
+print(f"{result.steps} steps in {result.train_seconds:.0f} s, adapter in {result.adapter}")
+
+# %% [markdown]
+# ## Reading the log
+#
+# The library wrote one row a step to `log.csv`. `reward` is the weighted sum; the last columns are the unweighted
+# means of each reward function, so they can be read as rates.
+
+# %%
+log = pd.read_csv(result.log)
+parts = [reward.__name__ for reward in suite.rewards]
+shown = log[["step", "reward", *parts, "mean_length", "clipped_ratio", "frac_reward_zero_std", "grad_norm"]]
+display(shown.iloc[:: max(1, len(log) // 8)].round(3))
+
+# %%
+figure = log_figure(log)
+plt.show()
+
+# %% [markdown]
+# *The picture: two panels over the optimiser steps. Left, the total reward as a solid line with its components,
+# dashed and dotted. Right, the mean length of the completions in tokens.*
+#
+# How to read it, with the preset `laptop` (two steps of `smoke` show nothing but that everything runs):
+#
+# - **The lines are jagged.** Each step has other prompts, easy or hard. Compare averages over ten steps, never two
+#   neighbours.
+# - **Which component moves first?** Form is often quick to learn, since every group in which one completion is well
+#   formed and another is not points the same way. Correctness follows where it needs the reasoning.
+# - **Length.** Nobody rewards length here. If it rises, it is because completions that write down their steps are
+#   right more often, so their tokens have positive advantages. That is the learned "thinking".
+# - **Flat at the end.** Once most groups agree, there is little left to learn from. The next picture shows that.
+
+# %% [markdown]
+# ## What the loss shows, and what it does not
+#
+# In supervised training you watch the loss. Here it is no measure of progress. When the ratio is 1, each token's
+# loss is just minus its completion's advantage. Within a group, advantages sum to zero. What is left over depends
+# only on how the tokens are averaged:
+
+# %%
+advantages, lengths = [1, 1, -1, -1], [50, 52, 8, 10]  # the two long completions are the right ones
+per_sequence = -sum(advantages) / len(advantages)
+per_token = -sum(a * n for a, n in zip(advantages, lengths, strict=True)) / sum(lengths)
+print(f"grpo (mean over sequences): {per_sequence:+.2f}")
+print(f"dapo (mean over tokens):    {per_token:+.2f}")
+
+# %% [markdown]
+# With the per-sequence mean the value is zero however well or badly the model does. With the mean over tokens, a
+# negative value says that longer completions were the better ones in this batch, and nothing else. In both cases the
+# *gradient* is not zero: it pushes up the tokens of the good completions and pushes down the others. So watch these
+# four instead.
+
+# %%
+panels = {
+    "loss": "loss (no measure of progress)",
+    "grad_norm": "norm of the gradient",
+    "frac_reward_zero_std": "share of groups without variance",
+    "entropy": "entropy (nats a token)",
+}
+figure, axes = plt.subplots(2, 2, figsize=(9, 5), sharex=True, layout="constrained")
+for axis, (column, title) in zip(axes.flat, panels.items(), strict=True):
+    axis.plot(log["step"], log[column], "k.-", linewidth=1)
+    axis.set(title=title)
+    axis.grid(alpha=0.3)
+axes[0, 0].axhline(0, color="0.6", linestyle="--")
+axes[1, 0].set_ylim(-0.03, 1.03)
+for axis in axes[1]:
+    axis.set(xlabel="optimiser step")
+    axis.xaxis.get_major_locator().set_params(integer=True)
+plt.show()
+
+# %% [markdown]
+# *The picture: four panels over the optimiser steps: the loss around a dashed zero line, the norm of the gradient,
+# the share of groups whose completions all got the same reward, and the entropy of the policy.*
+#
+# - **Loss**: below zero while longer completions win, near zero when length no longer tells right from wrong.
+# - **Norm of the gradient**: exactly 0 means that nothing is being learned. Spikes ask for a lower learning rate.
+# - **Groups without variance**: all their advantages are 0, so they were sampled for nothing. A share that grows
+#   because everything is right is the sign of success. A share near 1 from the start is a failure, see below.
+# - **Entropy**: how undecided the policy is about the next token. It falls as the policy settles. If it
+#   reaches 0 early, groups can no longer differ, and learning stops whatever the reward is.
+
+# %% [markdown]
+# ## Did the adapter move?
+#
+# At the start every matrix B is zero, so the adapter does nothing (chapter 4). The norms of the trained B say where
+# it has moved. `train` itself refuses to save an adapter whose B is still zero: a run can end without an error and
+# yet have learned nothing.
+
+# %%
+from safetensors.torch import load_file
+
+weights = load_file(result.adapter / "adapter_model.safetensors")
+moved = [(name.split(".")[-3], tensor.norm().item() ** 2) for name, tensor in weights.items() if "lora_B" in name]
+squares = pd.DataFrame(moved, columns=["projection", "norm of B"]).groupby("projection").sum()
+display((squares**0.5).sort_values("norm of B", ascending=False).round(3))
+lora = read_json(run.find("04_model_and_lora/lora.json"))
+print(f"norm of all B: {result.lora_b_norm:.3f}")
+print(
+    f"trained numbers: {sum(t.numel() for t in weights.values()):,}; chapter 4's adapter: rank {lora['rank']}, "
+    f"alpha {lora['alpha']}; this one: rank {settings.lora_rank}, alpha {settings.lora_alpha}"
+)
+
+# %% [markdown]
+# ## After an interruption
+#
+# Free machines are taken away, laptops are closed. Every few steps the trainer writes a checkpoint: the adapter,
+# the optimiser's moments, the position in the learning-rate schedule and in the data, and the states of the random
+# generators. Call `train` again with the same settings and it goes on from the newest checkpoint. The course's
+# library adds three things to TRL's own resume:
+#
+# - only a *whole* checkpoint counts: one that was being written when the power went is passed over;
+# - a checkpoint of *other settings* is thrown away, not silently continued;
+# - the log is cut back to the checkpoint's step, so that no step stands in it twice.
+#
+# Each problem is used once, so a run stays in its first pass over the data. That matters: TRL finds its place
+# exactly there, but not inside a second pass. When the run is through, the checkpoints are removed and the adapter
+# stays.
+
+# %% [markdown]
+# ## Runs that cannot learn
+#
+# Two failures on purpose, one step each, always with the tiny model. The first samples at a temperature near 0. The
+# second cuts completions off after a few tokens.
+
+# %%
+failures = {
+    "as it should be": {},
+    "temperature 0.01": {"temperature": 0.01},
+    "at most 8 tokens": {"max_completion_length": 8},
+}
+signs = {}
+for label, change in failures.items():
+    broken = get_preset("smoke", steps=1, prompts_per_step=8, **change)
+    problems = load_rows("toy_math", "train", broken.train_problems, seed)
+    with tempfile.TemporaryDirectory() as scratch:
+        make_trainer(broken, get_suite("starter"), problems, Path(scratch), seed, quiet=True).train()
+        signs[label] = pd.read_csv(Path(scratch) / "log.csv").iloc[0]
+columns = ["reward", "frac_reward_zero_std", "clipped_ratio", "mean_length", "grad_norm"]
+display(pd.DataFrame(signs).T[columns].round(4))
+
+# %% [markdown]
+# - **Temperature near 0**: the completions of a group are copies of each other, so are their rewards. Look at the
+#   share of groups without variance: near 1. Every advantage is 0 and the gradient vanishes, while the reward
+#   itself gives no hint of it.
+# - **Cut off**: `clipped_ratio` is the share of completions that hit the length limit. Near 1, no completion can
+#   close its tags, so hardly any reward can be earned. The cure is a larger `max_completion_length`.
+#
+# Both show in the very first row of the log. Look at it before you leave a long run alone.
+#
+# A third failure shows late: **a learning rate that is too high**. The form of the answer is simple and survives
+# large steps. Arithmetic is not, and does not: the format reward rises as in a good run while the correctness
+# reward falls after a promising start. If your checkout has recorded runs of such failures, the next cell draws
+# them beside yours.
+
+# %%
+recorded_runs = sorted((DATA.parents[1] / "recorded").glob("*/log.csv"))
+figure, axis = plt.subplots(figsize=(8, 3.8), layout="constrained")
+curves = {"this run": log} | {path.parent.name: pd.read_csv(path) for path in recorded_runs}
+for (label, curve), style in zip(curves.items(), ["k-", "k--", "k:", "k-.", "k.-"], strict=False):
+    smooth = curve["correctness_reward"].rolling(5, min_periods=1).mean()
+    axis.plot(curve["step"], smooth, style, label=label)
+axis.set(xlabel="optimiser step", ylabel="correctness (mean of 5 steps)", ylim=(0, 1.02))
+axis.xaxis.get_major_locator().set_params(integer=True)
+axis.grid(alpha=0.3)
+axis.legend()
+plt.show()
+print(f"{len(recorded_runs)} recorded runs beside this one")
+
+# %% [markdown]
+# *The picture: the share of right completions by step, smoothed over five steps; your run as a solid line, recorded
+# failures, if there are any, broken or dotted.*
+#
+# | what you see | likely cause | what to do |
+# |---|---|---|
+# | reward and gradient both 0 | no completion ever earns anything | an easier task, a graded reward, a base model that succeeds sometimes |
+# | gradient 0, reward above 0 | groups without variance | temperature 1, larger groups, problems of mixed difficulty |
+# | `clipped_ratio` near 1 | completions cut off | raise `max_completion_length`; check that the end-of-turn token stops generation |
+# | format up, correctness down | learning rate too high | lower it, or see more prompts a step |
+# | reward up, completions odd | the reward is being gamed | read completions; go back to chapter 5 |
+#
+# The last row is the one that no curve shows: always read some completions. Chapter 7 does.
+
+# %%
+print(f"Written: {', '.join(sorted(p.name for p in folder.iterdir()))} in {folder}")
+
+# %% [markdown]
+# ## What to remember
+#
+# - A step: sample groups, grade, compare within the group, one update. Most of the time is sampling.
+# - Watch the reward and its components, the completion length and the norm of the gradient. Not the loss.
+# - A group in which all rewards are equal teaches nothing.
+# - The first row of the log shows most failures. A learning rate that is too high shows later, as falling
+#   correctness under a fine-looking format.
+#
+# ## Exercises
+#
+# `exercises/06_training`: plan a batch that fits into memory and keeps groups whole; write the function that reads a
+# log and names what is wrong with the run.
+#
+# ## Next
+#
+# The training reward is measured on training prompts, with the policy still moving. Chapter 7 measures the result
+# properly: on held-out problems, before and after, with intervals.

@@ -1,0 +1,331 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 8. Export
+
+# %% [markdown] tags=["badges"]
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/REPOSITORY/blob/main/notebooks/08_export.ipynb)
+# [![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/OWNER/REPOSITORY/blob/main/notebooks/08_export.ipynb)
+
+# %% [markdown]
+# After this chapter you will be able to
+#
+# - merge a LoRA adapter into its base model, by hand for one layer and with PEFT for all;
+# - prove that the exported model is the one that you evaluated: logits, greedy completions, checksums;
+# - choose a precision for the file, knowing what it costs;
+# - load the result with nothing but `transformers`.
+#
+# **Time**: under a minute of computing on two CPU cores, 15 minutes of reading. **Needs**: the adapter of chapter 6.
+# Where you have not run it, the course's own adapter is used.
+
+# %% tags=["parameters"]
+preset = "auto"
+seed = 0
+
+# %%
+import hashlib
+import logging
+import shutil
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import torch
+from IPython.display import display
+
+from course_lib.artifacts import Run, write_json
+from course_lib.evaluation import generate
+from course_lib.models import load_adapter, load_model, load_tokenizer, verify_checksums
+from course_lib.presets import get_preset
+from course_lib.prompts import build_prompt
+from course_lib.rollouts import QUESTION
+from course_lib.tasks import saved_rows
+
+logging.getLogger("transformers").setLevel(logging.ERROR)
+pd.set_option("display.width", 180, "display.max_columns", 12)
+settings = get_preset(preset)
+run = Run(settings.name)
+folder = run.chapter("08_export")
+rows = saved_rows(run, settings, seed, "test")[:64]
+
+# %% [markdown]
+# ## Why merge?
+#
+# Chapter 6 left an adapter: two thin matrices for each projection. To use it, a program must load the base model,
+# know PEFT, and put the adapter on top. Each projection then computes $Wx + \frac{\alpha}{r}BAx$, with two extra
+# multiplications. But that is the same as $(W + \frac{\alpha}{r}BA)x$. So the adapter can be added to the weights
+# once and for all. The result is a plain Gemma 3 that every tool reads.
+#
+# Adapters have their own use: they are small, many of them can share one base model, and each can be switched off.
+
+# %%
+tokenizer = load_tokenizer(settings.model)
+adapter_folder = run.find("06_training/adapter")
+adapted = load_adapter(load_model(settings.model), adapter_folder)
+projection = adapted.base_model.model.model.layers[0].self_attn.q_proj
+print(projection)
+
+# %% [markdown]
+# ## One layer by hand
+#
+# PEFT has put a wrapper around the projection that holds W (`base_layer`), A, B and the scale $\alpha/r$.
+
+# %%
+with torch.no_grad():
+    w = projection.base_layer.weight
+    a, b = projection.lora_A["default"].weight, projection.lora_B["default"].weight
+    scale = projection.scaling["default"]
+    by_hand = w + scale * b @ a
+print(f"W {tuple(w.shape)}, B {tuple(b.shape)}, A {tuple(a.shape)}, alpha / r = {scale}")
+print(f"change: norm {(by_hand - w).norm():.4f}, against {w.norm():.4f} for W itself")
+print(f"rank of the change: {torch.linalg.matrix_rank(by_hand - w, rtol=1e-4)} of {min(w.shape)} possible")
+
+# %% [markdown]
+# The change is small beside W and its rank is at most r: that is what "low rank" means. Does a vector come out the
+# same on both ways?
+
+# %%
+with torch.no_grad():
+    x = torch.randn(5, w.shape[1], generator=torch.Generator().manual_seed(seed)).to(w.device)
+    with_adapter, merged_layer = projection(x), x @ by_hand.T
+print(
+    f"outputs of size {with_adapter.abs().max():.3f}, largest difference {(with_adapter - merged_layer).abs().max():.1e}"
+)
+
+# %% [markdown]
+# Equal in mathematics, not to the last bit: floating-point sums depend on the order in which they are made. From here
+# on, "equal" needs a tolerance, stated *before* looking.
+#
+# ## All layers with PEFT
+#
+# `merge_and_unload` does the same for every projection and takes the wrappers off.
+
+# %%
+plain = load_adapter(load_model(settings.model), adapter_folder).merge_and_unload().eval()
+weight = plain.model.layers[0].self_attn.q_proj.weight
+print(type(plain).__name__, "| adapter parts left:", sum("lora" in name for name, _ in plain.named_parameters()))
+print(f"PEFT against by hand, largest difference: {(weight - by_hand).abs().max().item():.1e}")
+assert torch.allclose(weight, by_hand, atol=1e-6)
+
+# %% [markdown]
+# ## Save
+#
+# Three things make a model folder: the weights, the configuration, and the tokenizer *with the chat template*. The
+# template is the part that gets lost most often. A model that is asked in another form than it was trained in
+# answers badly, and nothing tells you why.
+
+# %%
+merged_folder = folder / "merged"
+shutil.rmtree(merged_folder, ignore_errors=True)
+plain.save_pretrained(merged_folder)
+tokenizer.save_pretrained(merged_folder)
+
+
+def checksum(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+files = sorted(path for path in merged_folder.iterdir() if path.is_file())
+(merged_folder / "SHA256SUMS").write_text("".join(f"{checksum(path)}  {path.name}\n" for path in files))
+table = [(path.name, path.stat().st_size / 1e3, checksum(path)[:12]) for path in files]
+display(pd.DataFrame(table, columns=["file", "kB", "SHA-256 (start)"]).round(1))
+
+# %% [markdown]
+# `SHA256SUMS` lets whoever downloads the folder make sure that nothing was damaged on the way. The course's library
+# checks the tiny base model in just this way each time it is loaded.
+
+# %%
+verify_checksums(merged_folder)
+adapter_file = adapter_folder / "adapter_model.safetensors"
+sizes = {
+    "adapter": adapter_file.stat().st_size,
+    "merged": sum(path.stat().st_size for path in merged_folder.glob("*.safetensors")),
+}
+print("checksums agree;", ", ".join(f"{name} {size / 1e6:.2f} MB" for name, size in sizes.items()))
+print(f"the adapter is {sizes['adapter'] / sizes['merged']:.1%} of the merged model")
+
+# %% [markdown]
+# The tiny model makes the adapter look large. In Gemma 3 1B, r is as small while the matrices are much larger:
+# 6.5 million numbers at r = 8, against a billion.
+
+# %% [markdown]
+# ## Is it the same model?
+#
+# A file that loads is not yet the model that you measured. So load it fresh, from the folder alone, and compare with
+# the adapted model of chapter 7 on held-out prompts. Two measures:
+#
+# 1. **Logits** at every position of prompt and completion. Tolerance: 0.001, with logits that reach several units.
+# 2. **Greedy completions**, word for word. Here there is no tolerance: each has to be the same.
+
+# %%
+TOLERANCE = 1e-3
+reloaded = load_model(str(merged_folder))
+prompts = [row["prompt"] for row in rows]
+options = {"max_new_tokens": settings.max_completion_length, "batch_size": settings.eval_batch}
+wanted = generate(adapted, tokenizer, prompts, **options)
+got = generate(reloaded, load_tokenizer(str(merged_folder)), prompts, **options)
+agreement = sum(one == other for one, other in zip(wanted, got, strict=True)) / len(prompts)
+print(f"{agreement:.0%} of {len(prompts)} greedy completions are the same")
+
+# %%
+texts = [
+    tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False) + done.text
+    for prompt, done in zip(prompts, wanted, strict=True)
+]
+
+
+@torch.inference_mode()
+def logits(model):
+    """One row of logits for each token of each text."""
+    found = []
+    for text in texts:
+        batch = tokenizer(text, return_tensors="pt", add_special_tokens=False).to(model.device)
+        found.append(model(**batch).logits[0].float().cpu())
+    return torch.cat(found)
+
+
+reference = logits(adapted)
+difference = (logits(reloaded) - reference).abs().max().item()
+print(f"{len(reference)} positions, logits up to {reference.abs().max():.1f}, largest difference {difference:.1e}")
+assert difference < TOLERANCE and agreement == 1.0, "the exported model is not the one that was evaluated"
+
+# %% [markdown]
+# The test must be able to fail. Compared with the *base* model, it does:
+
+# %%
+base = load_model(settings.model)
+told = generate(base, tokenizer, prompts, **options)
+same = sum(one == other for one, other in zip(wanted, told, strict=True)) / len(prompts)
+base_difference = (logits(base) - reference).abs().max().item()
+print(f"base model: largest difference {base_difference:.2f}, {same:.0%} of the completions the same")
+
+# %% [markdown]
+# (With `smoke`, two steps have hardly moved the adapter, so many completions are still the same. The logits show the
+# difference all the same.)
+
+# %% [markdown]
+# ## Precision
+#
+# We saved float32: 4 bytes a number. Published models come in bfloat16: 2 bytes, the range of float32, but only
+# about three decimal digits. float16 has more digits and a smaller range. 8-bit integers with one scale for each row
+# take a single byte. What does each cost? Round the weights, keep everything else.
+
+
+# %%
+def to_int8_and_back(weight):
+    """Each row on its own scale: its largest value becomes 127."""
+    if weight.dim() < 2:
+        return weight
+    step = weight.abs().amax(dim=1, keepdim=True).clamp(min=1e-12) / 127
+    return (weight / step).round() * step
+
+
+formats = {
+    "float32": (4, lambda weight: weight),
+    "float16": (2, lambda weight: weight.half().float()),
+    "bfloat16": (2, lambda weight: weight.bfloat16().float()),
+    "int8 rows": (1, to_int8_and_back),
+}
+
+# %%
+state = {name: tensor.clone() for name, tensor in reloaded.state_dict().items()}
+count = sum(parameter.numel() for parameter in reloaded.parameters())
+costs = []
+for name, (size, rounded) in formats.items():
+    reloaded.load_state_dict({key: rounded(tensor) for key, tensor in state.items()})
+    told = generate(reloaded, tokenizer, prompts, **options)
+    same = sum(one == other for one, other in zip(wanted, told, strict=True)) / len(prompts)
+    error = (logits(reloaded) - reference).abs().max().item()
+    costs.append(
+        {"format": name, "MB": count * size / 1e6, "largest logit difference": error, "same completions": same}
+    )
+reloaded.load_state_dict(state)
+costs = pd.DataFrame(costs)
+display(costs.round(5))
+
+# %%
+figure, (left, middle, right) = plt.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
+hatches = ["", "//", "..", "xx"]
+for axis, column in ((left, "MB"), (middle, "largest logit difference")):
+    axis.bar(costs["format"], costs[column], color="0.8", edgecolor="black", hatch=hatches)
+right.bar(costs["format"], 100 * costs["same completions"], color="0.8", edgecolor="black", hatch=hatches)
+left.set(ylabel="size of the weights (MB)")
+middle.set(ylabel="largest logit difference", yscale="log")
+right.set(ylabel="greedy completions unchanged (%)", ylim=(0, 105))
+for axis in (left, middle, right):
+    axis.tick_params(axis="x", rotation=30)
+plt.show()
+
+# %% [markdown]
+# *The picture: three groups of bars for float32, float16, bfloat16 and 8-bit rows: the size in megabytes, the largest
+# logit difference on a logarithmic scale, and the share of greedy completions that stay the same, in percent.*
+#
+# Fewer bytes, larger differences. Whether words change depends on how sure the model is: greedy decoding only asks
+# which token is the likeliest, so a small shift matters only where two tokens were nearly equal. And another word is
+# not yet a wrong answer. So after any rounding, run chapter 7 again on the file that you are going to use. (Only
+# the weights are rounded here; real low-precision inference also rounds in between.)
+
+# %% [markdown]
+# ## Load it anywhere
+#
+# No course library, no PEFT: this is all that a user of your model has to write. The instruction belongs in the
+# user turn, word for word as in training. Here is the text that the model expects:
+
+# %%
+print(build_prompt(QUESTION)[0]["content"])
+
+# %%
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tok = AutoTokenizer.from_pretrained(merged_folder)
+model = AutoModelForCausalLM.from_pretrained(merged_folder)
+messages = [{"role": "user", "content": build_prompt(QUESTION)[0]["content"]}]
+inputs = tok.apply_chat_template(messages, add_generation_prompt=True, return_dict=True, return_tensors="pt")
+output = model.generate(**inputs, do_sample=False, max_new_tokens=settings.max_completion_length)
+print(tok.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
+print("stops at tokens", model.generation_config.eos_token_id)
+
+# %% [markdown]
+# The last line matters. Gemma ends its turn with the token `<end_of_turn>`, number 106. If `generation_config.json`
+# did not list it, the model would answer and then talk on up to the length limit.
+
+# %%
+export = {
+    "base": settings.model,
+    "prompts": len(prompts),
+    "tolerance": TOLERANCE,
+    "max_logit_difference": difference,
+    "token_agreement": agreement,
+    "sizes": sizes,
+    "precision": costs.to_dict("records"),
+}
+print("Written:", write_json(folder / "export.json", export), "and", merged_folder)
+
+# %% [markdown]
+# ## What to remember
+#
+# - Merging adds $\frac{\alpha}{r}BA$ to W: same function, plain model, no PEFT needed.
+# - A model folder is weights, configuration and tokenizer *with its chat template*.
+# - Prove the export: fresh load, logits within a stated tolerance, the same greedy completions, checksums. And see the
+#   test fail on the base model.
+# - Rounding changes the model. Evaluate the file that you ship.
+#
+# ## Exercises
+#
+# `exercises/08_export`: find where two token sequences part; go the other way and extract an adapter from a merged
+# model.
+#
+# ## Next
+#
+# This was the last chapter. You have gone from a question to a reward, from a reward to a trained policy, and from
+# there to a measured, exported model. The way back in is chapter 5: write a reward of your own, and run chapters 6
+# to 8 again.

@@ -1,0 +1,119 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Exercises 7: Evaluation
+
+# %% [markdown] tags=["badges"]
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/REPOSITORY/blob/main/solutions/07_evaluation.ipynb)
+# [![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/OWNER/REPOSITORY/blob/main/solutions/07_evaluation.ipynb)
+
+# %% [markdown]
+# Two exercises for chapter 7: how many problems a claim needs, and what a model *could* answer. Each cell ends with
+# its check. `part_7.problems_needed.hint()` and `.hint(2)` help.
+
+# %% tags=["parameters"]
+preset = "auto"
+seed = 0
+
+# %%
+from math import comb
+
+from course_lib.checkers import part_7
+from course_lib.presets import get_preset
+from course_lib.statistics import wilson
+
+settings = get_preset(preset)
+
+# %% [markdown]
+# ## Exercise 1: how many problems?
+#
+# *Difficulty 2 of 5, 8 minutes.* **Why it matters**: decide on the number of problems before you measure, from the
+# difference that you want to be able to see. Afterwards it is too late.
+#
+# Write `problems_needed`. It returns the smallest **even** n for which n/2 right answers out of n have a Wilson
+# interval whose half width is at most `half_width` (a fraction: 0.05 is five points). A rate of one half is the
+# worst case: at any other rate, the interval is narrower. `wilson(right, n)` from the library gives the two ends.
+
+
+# %% tags=["exercise"]
+def problems_needed(half_width):
+    """The smallest even n whose Wilson interval at n/2 right answers reaches at most ``half_width`` to each side."""
+    # begin solution
+    n = 2
+    while True:
+        low, high = wilson(n // 2, n)
+        if (high - low) / 2 <= half_width:
+            return n
+        n += 2
+    # end solution
+
+
+part_7.problems_needed.check(problems_needed)
+
+# %% [markdown] tags=["solution"]
+# **What it leads to.** Half the width costs four times the problems. The cell below also shows what the number of
+# problems of your preset can tell apart. To see a difference of a few points, hundreds of problems are needed, and
+# the *paired* test of chapter 7 helps most there: it ignores all the problems on which both models agree.
+
+# %% tags=["solution"]
+for points in (20, 10, 5, 2.5):
+    print(f"half width of {points:>4} points: {problems_needed(points / 100):>5} problems")
+n = settings.eval_problems
+low, high = wilson(n // 2, n)
+print(f"preset {settings.name}: {n} problems, half width {50 * (high - low):.1f} points at a rate of one half")
+
+# %% [markdown]
+# ## Exercise 2: pass@k
+#
+# *Difficulty 3 of 5, 12 minutes.* **Why it matters**: GRPO can only reward what is sampled. pass@k is the probability
+# that at least one of k sampled completions is right. A large gap between pass@1 and pass@k is room for GRPO. No gap
+# at pass@k near 0 says that there is nothing to reward.
+#
+# You have sampled n completions of a problem, and c of them are right. Write `pass_at_k`: the probability that a
+# random choice of k **different** ones among the n holds at least one right one. It is easier to count the choices
+# that hold none.
+
+
+# %% tags=["exercise"]
+def pass_at_k(n, c, k):
+    """The probability that k of the n completions, drawn without putting back, hold one of the c right ones."""
+    # begin solution
+    return 1 - comb(n - c, k) / comb(n, k)
+    # end solution
+
+
+part_7.pass_at_k.check(pass_at_k)
+
+# %% [markdown] tags=["solution"]
+# **What it leads to.** The tempting formula 1 - (1 - c/n)^k puts each completion back before the next draw. It is
+# systematically too low, and most so when k is close to n. With the right formula, look at the base model: eight
+# samples for each of some held-out problems.
+
+# %% tags=["solution"]
+from course_lib.evaluation import evaluate
+from course_lib.models import load_model, load_tokenizer
+from course_lib.tasks import load_rows
+
+problems = load_rows("toy_math", "test", 24)
+repeated = [row for row in problems for _ in range(8)]
+table = evaluate(load_model("tiny"), load_tokenizer("tiny"), repeated, "sampled", seed=seed)
+right = table["correct"].to_numpy().reshape(len(problems), 8).sum(axis=1)
+for k in (1, 2, 4, 8):
+    exact = sum(pass_at_k(8, int(c), k) for c in right) / len(right)
+    biased = sum(1 - (1 - c / 8) ** k for c in right) / len(right)
+    print(f"pass@{k}: {exact:.2f}   (with the tempting formula: {biased:.2f})")
+
+# %% [markdown] tags=["solution"]
+# The tiny base model often finds the answer in one of eight tries though not in a single one: it can, but does not
+# do so reliably. That is what GRPO turns into a habit, by moving pass@1 towards pass@8. Where pass@8 itself is near
+# 0, choose easier problems or a better base model before you train.

@@ -1,0 +1,62 @@
+"""Wrong answers to the exercises of part 7."""
+
+from math import ceil, comb, sqrt
+
+from course_lib.statistics import wilson
+
+
+def _search(fits, start=2, step=2):
+    n = start
+    while not fits(n):
+        n += step
+    return n
+
+
+def whole_width(half_width):
+    return _search(lambda n: wilson(n // 2, n)[1] - wilson(n // 2, n)[0] <= half_width)
+
+
+def textbook(half_width):
+    n = ceil(0.25 * (1.96 / half_width) ** 2)
+    return n + n % 2
+
+
+def one_too_few(half_width):
+    return _search(lambda n: wilson(n // 2, n)[1] - 0.5 <= half_width) - 2
+
+
+def odd(half_width):
+    return _search(lambda n: sqrt(0.25 / n) * 1.96 <= half_width, start=1) | 1
+
+
+def with_putting_back(n, c, k):
+    return 1 - (1 - c / n) ** k
+
+
+def none_right(n, c, k):
+    return comb(n - c, k) / comb(n, k)
+
+
+def single(n, c, k):
+    return c / n
+
+
+def fails_when_few_are_wrong(n, c, k):
+    return 0.0 if n - c < k else 1 - comb(n - c, k) / comb(n, k)
+
+
+WRONG = {
+    "part_7.problems_needed": [
+        ("whole width instead of half", whole_width, "whole width"),
+        ("the textbook's interval", textbook, "Wilson's interval"),
+        ("one step too early", one_too_few, "too wide"),
+        ("odd numbers", odd, "even whole number"),
+        ("a constant", lambda half_width: 1000, "smallest n"),
+    ],
+    "part_7.pass_at_k": [
+        ("each completion put back", with_putting_back, "puts each completion back"),
+        ("the probability of none", none_right, "none is right"),
+        ("pass@1 for every k", single, "count the choices"),
+        ("few wrong ones forgotten", fails_when_few_are_wrong, "always hold a right one"),
+    ],
+}

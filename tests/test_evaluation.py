@@ -1,0 +1,109 @@
+"""Evaluation: completions are the model's own, rates and pairs are counted right, twice the same is an error."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from course_lib.errors import CourseError, SettingError
+from course_lib.evaluation import STRATEGIES, compare, evaluate, generate, results, summarise
+from course_lib.models import load_model, load_tokenizer
+from course_lib.presets import get_preset
+from course_lib.prompts import build_prompt
+from course_lib.statistics import wilson
+from course_lib.tasks import load_rows
+
+SETTINGS = get_preset("smoke")
+
+
+def table(correct: list[int], text: str = "a") -> pd.DataFrame:
+    n = len(correct)
+    return pd.DataFrame(
+        {
+            "question": [f"q{i}" for i in range(n)],
+            "completion": [f"{text}{i}" for i in range(n)],
+            "correct": [bool(c) for c in correct],
+            "well_formed": [True] * n,
+            "length": range(n),
+        }
+    )
+
+
+def test_summary_counts_and_intervals():
+    found = summarise(table([1, 1, 0, 1]))
+    assert found["accuracy"] == 0.75 and found["format"] == 1.0 and found["mean_length"] == 1.5
+    assert found["accuracy_interval"] == list(wilson(3, 4))
+
+
+def test_pairs_are_counted():
+    found = compare(table([0, 0, 0, 1, 1, 0]), table([1, 1, 0, 0, 1, 1], "b"))
+    assert (found["fixed"], found["broken"], found["both_right"], found["both_wrong"]) == (3, 1, 1, 1)
+    assert found["p"] == pytest.approx(0.625)
+
+
+def test_the_same_model_twice_is_an_error_not_no_change():
+    with pytest.raises(CourseError, match="was the adapter loaded"):
+        compare(table([0, 1]), table([0, 1]))
+    with pytest.raises(CourseError, match="same questions"):
+        compare(table([0, 1]), table([0, 1, 1], "b"))
+
+
+def test_results_have_the_stated_form():
+    before = {s: table([0, 0, 1, 0]) for s in STRATEGIES}
+    after = {s: table([1, 1, 1, 0], "b") for s in STRATEGIES}
+    found = results(SETTINGS, 3, 2, 1.5, before, after)
+    assert list(found) == ("task preset seed model n train_seconds steps before after paired".split())
+    assert (found["n"], found["seed"], found["steps"], found["task"]) == (4, 3, 2, "toy_math")
+    assert found["paired"]["fixed"] == 2 and found["paired"]["broken"] == 0
+    rates = {"accuracy", "accuracy_interval", "format", "format_interval", "mean_length"}
+    assert all(set(found[when][s]) == rates for when in ("before", "after") for s in STRATEGIES)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model("tiny")
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return load_tokenizer("tiny")
+
+
+def test_completions_are_stripped_of_prompt_and_end(model, tokenizer):
+    prompts = [row["prompt"] for row in load_rows("toy_math", "test", 6)]
+    for done in generate(model, tokenizer, prompts, "greedy"):
+        assert "user" not in done.text and "<end_of_turn>" not in done.text and done.ended
+        ids = tokenizer(done.text, add_special_tokens=False).input_ids
+        assert done.tokens == len(ids) + 1  # the end mark counts
+
+
+def test_padding_does_not_change_greedy_completions(model, tokenizer):
+    prompts = [row["prompt"] for row in load_rows("toy_math", "test", 6)]
+    together = generate(model, tokenizer, prompts, "greedy", batch_size=6)
+    alone = generate(model, tokenizer, prompts, "greedy", batch_size=1)
+    assert [c.text for c in together] == [c.text for c in alone]
+
+
+def test_sampling_depends_on_the_seed_alone(model, tokenizer):
+    prompts = [row["prompt"] for row in load_rows("toy_math", "test", 16)]
+    first, same, other = (generate(model, tokenizer, prompts, "sampled", seed=s) for s in (1, 1, 2))
+    assert first == same and first != other
+
+
+def test_a_completion_that_is_cut_off_has_not_ended(model, tokenizer):
+    (done,) = generate(model, tokenizer, [build_prompt("How many?")], max_new_tokens=2)
+    assert not done.ended and done.tokens == 2
+
+
+def test_evaluation_grades_each_row(model, tokenizer):
+    rows = load_rows("toy_math", "test", 8)
+    found = evaluate(model, tokenizer, rows, "greedy")
+    assert list(found["gold"]) == [row["answer"] for row in rows]
+    assert list(found["steps"]) == [row["steps"] for row in rows]
+    right = found[found["correct"]]
+    assert all(f"<answer>{row.gold}</answer>" in row.completion for row in right.itertuples())
+
+
+def test_an_unknown_strategy_is_an_error(model, tokenizer):
+    with pytest.raises(SettingError, match="greedy, sampled"):
+        generate(model, tokenizer, [build_prompt("How many?")], "wild")

@@ -1,0 +1,76 @@
+"""Every notebook runs from top to bottom at the size `smoke`, alone, without network, in a folder of its own.
+
+An exercise notebook is proved twice: blank, it runs to the end and every exercise says "not attempted";
+filled in (its solution), every exercise passes the check that the learner sees.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+from nbclient import NotebookClient
+from papermill.iorw import load_notebook_node
+from papermill.parameterize import parameterize_notebook
+
+from test_build_notebooks import PARTS
+
+ROOT = Path(__file__).parents[1]
+SMOKE = {"preset": "smoke"}
+SECONDS = 900  # for one cell
+pytestmark = pytest.mark.notebooks
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    """What a notebook writes lands in a temporary folder; nothing is downloaded."""
+    monkeypatch.setenv("COURSE_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.delenv("COURSE_STRICT", raising=False)
+
+
+def run(path: Path, folder: Path) -> nbformat.NotebookNode:
+    return papermill.execute_notebook(
+        path,
+        folder / path.name,
+        parameters=SMOKE,
+        cwd=folder,
+        kernel_name="python3",
+        execution_timeout=SECONDS,
+        progress_bar=False,
+    )
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_chapter(name, tmp_path):
+    run(ROOT / f"notebooks/{name}.ipynb", tmp_path)
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_solutions_pass_their_checks(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_STRICT", "1")
+    said = verdicts(run(ROOT / f"solutions/{name}.ipynb", tmp_path))
+    assert said and all(": correct." in text for text in said), said
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_blank_exercises_run_to_the_end(name, tmp_path):
+    blank = load_notebook_node(str(ROOT / f"exercises/{name}.ipynb"))
+    notebook = parameterize_notebook(blank, SMOKE, kernel_name="python3", language="python")
+    resources = {"metadata": {"path": str(tmp_path)}}
+    client = NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources=resources)
+    try:
+        client.execute()
+    finally:
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+    said = verdicts(notebook)
+    assert said and all(": not attempted." in text for text in said), said
+
+
+def verdicts(notebook: nbformat.NotebookNode) -> list[str]:
+    """What each exercise cell has printed."""
+    cells = [cell for cell in notebook.cells if "exercise" in cell.metadata.get("tags", [])]
+    return ["".join(output.get("text", "") for output in cell.outputs) for cell in cells]

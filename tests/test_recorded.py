@@ -1,0 +1,97 @@
+"""README says what recorded/ says, and recorded/ was made with what is shipped."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from course_lib.artifacts import REFERENCE, read_json
+from course_lib.models import load_model, load_tokenizer
+from course_lib.presets import get_preset
+from course_lib.statistics import mcnemar_exact, wilson
+
+ROOT = Path(__file__).parents[1]
+RUNS = sorted((ROOT / "recorded/laptop").glob("seed-*"))
+
+
+def test_readme_is_in_sync():
+    done = subprocess.run(
+        [sys.executable, "tools/write_readme.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_three_seeds_are_recorded():
+    assert len(RUNS) >= 3
+    assert len({read_json(run / "results.json")["seed"] for run in RUNS}) == len(RUNS)
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
+def test_a_recorded_run_is_the_preset_as_it_stands(run):
+    record, found = read_json(run / "06_training/run.json"), read_json(run / "results.json")
+    preset = get_preset("laptop")
+    assert record["preset"] == preset.to_dict() and not record["resumed"]
+    assert (found["task"], found["preset"], found["seed"]) == (preset.task, "laptop", record["seed"])
+    assert found["n"] == preset.eval_problems >= 500
+    log = pd.read_csv(run / "06_training/log.csv")
+    assert len(log) == found["steps"] == preset.steps
+    assert {"cpu", "cores", "python", "torch", "trl"} <= set(record["machine"])
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
+def test_recorded_figures_follow_from_the_recorded_answers(run):
+    """Counted again from the tables of completions that the run wrote."""
+    found = read_json(run / "results.json")
+    tables = {
+        (when, s): pd.read_csv(run / f"07_evaluation/{when}_{s}.csv")
+        for when in ("before", "after")
+        for s in ("greedy", "sampled")
+    }
+    for (when, strategy), table in tables.items():
+        side = found[when][strategy]
+        assert len(table) == found["n"]
+        assert side["accuracy"] == table["correct"].mean() and side["format"] == table["well_formed"].mean()
+        assert side["accuracy_interval"] == list(wilson(int(table["correct"].sum()), len(table)))
+    was, now = tables["before", "greedy"]["correct"], tables["after", "greedy"]["correct"]
+    pair = found["paired"]
+    assert (pair["fixed"], pair["broken"]) == ((~was & now).sum(), (was & ~now).sum())
+    assert pair["p"] == mcnemar_exact(pair["fixed"], pair["broken"])
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
+def test_recorded_runs_meet_the_bars(run):
+    found = read_json(run / "results.json")
+    was, now = found["before"], found["after"]
+    assert was["sampled"]["accuracy"] <= 0.40 and was["sampled"]["format"] <= 0.30 and was["greedy"]["accuracy"] <= 0.35
+    assert now["sampled"]["accuracy"] >= 0.80 and now["sampled"]["format"] >= 0.95 and now["greedy"]["accuracy"] >= 0.90
+    assert found["train_seconds"] <= 180 and found["paired"]["p"] < 1e-6
+
+
+def test_controls_show_no_gain():
+    constant = read_json(ROOT / "recorded/controls/constant.json")
+    assert "nothing was learned" in constant["outcome"]
+    coin = read_json(ROOT / "recorded/controls/coin.json")
+    for strategy in ("greedy", "sampled"):
+        assert coin["after"][strategy]["accuracy_interval"][0] <= coin["before"][strategy]["accuracy_interval"][1]
+
+
+def test_the_base_model_still_gives_the_recorded_answers():
+    """The recorded runs were made with the model that ships: its greedy answers are the recorded ones."""
+    from course_lib.evaluation import evaluate
+    from course_lib.tasks import load_rows
+
+    table = pd.read_csv(RUNS[0] / "07_evaluation/before_greedy.csv", dtype=str, keep_default_na=False).head(40)
+    rows = load_rows("toy_math", "test", 40)
+    assert list(table["question"]) == [row["question"] for row in rows]
+    found = evaluate(load_model("tiny"), load_tokenizer("tiny"), rows, "greedy")
+    # Two machines may round differently where two tokens are nearly equal.
+    assert (found["completion"] == table["completion"]).mean() >= 0.95
+
+
+def test_the_reference_is_the_first_recorded_run():
+    for name in ("06_training/run.json", "06_training/log.csv", "07_evaluation/results.json"):
+        assert (REFERENCE / name).read_bytes() == (RUNS[0] / name).read_bytes()

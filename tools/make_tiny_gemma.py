@@ -1,0 +1,275 @@
+"""Make the tiny Gemma that ships with the course: tokenizer, weights, card, recipe, checksums.
+
+    python tools/make_tiny_gemma.py                 # on two cores; recipe.json says how long it took
+    python tools/make_tiny_gemma.py --device cuda
+
+Everything comes from generated problems of the train split and fixed seeds. The work is done in two phases:
+first *skill* (mostly worked solutions, so that the model learns arithmetic in steps), then *habit* (mostly
+blurted answers, so that GRPO has something to teach). A checkpoint is written every 100 steps into
+``--work``; the same command continues from it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import os
+import platform
+import random
+import shutil
+import time
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tqdm.auto import tqdm
+from transformers import Gemma3ForCausalLM, Gemma3TextConfig, PreTrainedTokenizerFast
+
+from course_lib.prompts import build_prompt, format_completion
+from course_lib.tasks import toy_math
+
+SEED = 20
+VOCAB_SIZE = 768
+SPECIAL = {
+    "<pad>": 0,
+    "<eos>": 1,
+    "<bos>": 2,
+    "<unk>": 3,
+    "<start_of_turn>": 105,
+    "<end_of_turn>": 106,
+}
+CONFIG = dict(
+    vocab_size=VOCAB_SIZE,
+    hidden_size=128,
+    intermediate_size=256,
+    num_hidden_layers=6,
+    num_attention_heads=4,
+    num_key_value_heads=1,
+    head_dim=32,
+    query_pre_attn_scalar=32,
+    sliding_window=128,
+    max_position_embeddings=2048,
+    rms_norm_eps=1e-6,
+    tie_word_embeddings=True,
+    pad_token_id=0,
+    bos_token_id=2,
+    eos_token_id=[1, 106],
+)
+# Share of each way of answering, by phase.
+STYLES = {
+    "skill": {"full": 0.40, "untagged": 0.20, "open": 0.20, "bare": 0.14, "plain": 0.06},
+    "habit": {"full": 0.12, "untagged": 0.08, "open": 0.08, "bare": 0.52, "plain": 0.20},
+}
+PHASES = {
+    "skill": dict(steps=4500, batch=32, peak_lr=2e-3, final_lr=5e-5),
+    "habit": dict(steps=600, batch=32, peak_lr=3e-4, final_lr=2e-5),
+}
+# Gemma 3's turns; system text goes in front of the first user turn, the assistant is called "model".
+CHAT_TEMPLATE = """\
+{{- bos_token -}}
+{%- set ns = namespace(prefix='') -%}
+{%- for message in messages -%}
+{%- if message['content'] is string -%}{%- set text = message['content'] -%}
+{%- else -%}{%- set text = message['content'] | map(attribute='text') | join('') -%}{%- endif -%}
+{%- if message['role'] == 'system' -%}{%- set ns.prefix = text + '\\n\\n' -%}
+{%- else -%}
+{{- '<start_of_turn>' + ('model' if message['role'] == 'assistant' else message['role']) + '\\n' -}}
+{%- if message['role'] == 'user' -%}{{- ns.prefix -}}{%- set ns.prefix = '' -%}{%- endif -%}
+{{- text | trim + '<end_of_turn>\\n' -}}
+{%- endif -%}
+{%- endfor -%}
+{%- if add_generation_prompt -%}{{- '<start_of_turn>model\\n' -}}{%- endif -%}"""
+
+
+def write_answer(style: str, worked: str, answer: str) -> str:
+    """One way of answering a problem."""
+    return {
+        "full": format_completion(worked, answer),
+        "untagged": f"{worked}\n<answer>{answer}</answer>",
+        "open": f"<reasoning>\n{worked}\n<answer>{answer}</answer>",
+        "bare": f"<answer>{answer}</answer>",
+        "plain": f"The answer is {answer}.",
+    }[style]
+
+
+def make_tokenizer() -> PreTrainedTokenizerFast:
+    """A byte-level BPE with single digits, Gemma's special tokens at Gemma's ids."""
+    corpus = [
+        text
+        for row in toy_math.generate("train", 4000, SEED)
+        for text in (
+            build_prompt(row["question"])[0]["content"],
+            write_answer("full", row["worked"], row["answer"]),
+            write_answer("plain", row["worked"], row["answer"]),
+            "user\n",
+            "model\n",
+        )
+    ]
+    splitter = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
+        ]
+    )
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = splitter
+    bpe.train_from_iterator(
+        corpus,
+        trainers.BpeTrainer(
+            vocab_size=VOCAB_SIZE - len(SPECIAL),
+            min_frequency=20,
+            initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+            show_progress=False,
+        ),
+    )
+    trained = json.loads(bpe.to_str())["model"]
+    free = (i for i in range(VOCAB_SIZE) if i not in SPECIAL.values())
+    by_id = sorted(trained["vocab"], key=trained["vocab"].get)
+    vocab = SPECIAL | {token: next(free) for token in by_id}
+    vocab |= {f"<unused{i}>": i for i in free}
+    final = Tokenizer(models.BPE(vocab=vocab, merges=[tuple(m) for m in trained["merges"]]))
+    final.pre_tokenizer = splitter
+    final.decoder = decoders.ByteLevel()
+    final.add_special_tokens(list(SPECIAL))
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=final,
+        bos_token="<bos>",
+        eos_token="<eos>",
+        pad_token="<pad>",
+        unk_token="<unk>",
+        additional_special_tokens=["<start_of_turn>", "<end_of_turn>"],
+        padding_side="left",
+        model_max_length=CONFIG["max_position_embeddings"],
+        clean_up_tokenization_spaces=False,
+    )
+    tokenizer.chat_template = CHAT_TEMPLATE
+    return tokenizer
+
+
+def make_model() -> Gemma3ForCausalLM:
+    torch.manual_seed(SEED)
+    return Gemma3ForCausalLM(Gemma3TextConfig(**CONFIG))
+
+
+class Batches:
+    """Training batches; batch ``i`` depends on the seed and ``i`` alone, so a run can be continued."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast):
+        self.tokenizer = tokenizer
+
+    def get(self, phase: str, i: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+        rng = random.Random(f"tiny gemma {SEED} {phase} {i}")
+        styles = STYLES[phase]
+        prompts, answers = [], []
+        for row in toy_math.generate("train", size, rng.getrandbits(40)):
+            style = rng.choices(list(styles), weights=styles.values())[0]
+            prompts.append(
+                self.tokenizer.apply_chat_template(
+                    build_prompt(row["question"]), add_generation_prompt=True, tokenize=False
+                )
+            )
+            answers.append(write_answer(style, row["worked"], row["answer"]) + "<end_of_turn>")
+        encode = self.tokenizer._tokenizer.encode_batch
+        heads = [e.ids for e in encode(prompts, add_special_tokens=False)]
+        tails = [e.ids for e in encode(answers, add_special_tokens=False)]
+        width = max(len(h) + len(t) for h, t in zip(heads, tails, strict=True))
+        ids, labels = torch.zeros(size, width, dtype=torch.long), torch.full((size, width), -100)
+        for k, (head, tail) in enumerate(zip(heads, tails, strict=True)):
+            ids[k, : len(head) + len(tail)] = torch.tensor(head + tail)
+            labels[k, len(head) : len(head) + len(tail)] = torch.tensor(tail)
+        return ids, labels
+
+
+def learning_rate(phase: str, step: int) -> float:
+    """Short linear warm-up, then a cosine from the peak to the final rate."""
+    p = PHASES[phase]
+    warm = min(1.0, (step + 1) / 200)
+    wave = (1 + math.cos(math.pi * step / p["steps"])) / 2
+    return warm * (p["final_lr"] + (p["peak_lr"] - p["final_lr"]) * wave)
+
+
+def loss_of(model: Gemma3ForCausalLM, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy over the answer's tokens (logits only where there is something to predict)."""
+    hidden = model.model(input_ids=ids).last_hidden_state[:, :-1]
+    wanted = labels[:, 1:] != -100
+    return torch.nn.functional.cross_entropy(model.lm_head(hidden[wanted]), labels[:, 1:][wanted])
+
+
+def train(model: Gemma3ForCausalLM, tokenizer: PreTrainedTokenizerFast, work: Path, device: str) -> dict:
+    """Both phases, continuing from the newest checkpoint in ``work``. Returns the log."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.01)
+    batches = Batches(tokenizer)
+    done, seconds, log = 0, 0.0, []
+    checkpoint = work / "checkpoint.pt"
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True, map_location=device)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        done, seconds, log = state["step"], state["seconds"], state["log"]
+    plan = [(phase, i) for phase, p in PHASES.items() for i in range(p["steps"])]
+    model.to(device).train()
+    started = time.perf_counter() - seconds
+    for step in tqdm(range(done, len(plan)), initial=done, total=len(plan), desc="warm start"):
+        phase, i = plan[step]
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(phase, i)
+        ids, labels = batches.get(phase, i, PHASES[phase]["batch"])
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda"):
+            loss = loss_of(model, ids.to(device), labels.to(device))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        if step % 25 == 24:
+            log.append({"step": step + 1, "phase": phase, "loss": round(loss.item(), 4)})
+        if step % 100 == 99 or step + 1 == len(plan):
+            seconds = time.perf_counter() - started
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+            state |= {"step": step + 1, "seconds": seconds, "log": log}
+            torch.save(state, work / "checkpoint.tmp")
+            os.replace(work / "checkpoint.tmp", checkpoint)
+            tqdm.write(f"step {step + 1} {phase} loss {loss.item():.4f} after {seconds:.0f} s")
+    return {"seconds": round(seconds), "log": log}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("course_lib/data/tiny_gemma"))
+    parser.add_argument("--work", type=Path, default=Path("runs/tiny_gemma"))
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    args = parser.parse_args()
+    args.work.mkdir(parents=True, exist_ok=True)
+
+    tokenizer, model = make_tokenizer(), make_model()
+    print(f"{sum(p.numel() for p in model.parameters()):,} parameters, {len(tokenizer)} tokens")
+    log = train(model, tokenizer, args.work, args.device)
+    write(model, tokenizer, args.out, log)
+    print(f"written to {args.out}; now run: make record")
+
+
+def write(model, tokenizer, out: Path, log: dict) -> None:
+    """Weights, tokenizer, recipe and checksums, into a fresh folder that then replaces the old one."""
+    fresh = out.with_name(out.name + ".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    model.cpu().eval()
+    model.generation_config.update(do_sample=True, eos_token_id=[1, 106], pad_token_id=0, bos_token_id=2)
+    model.save_pretrained(fresh)
+    tokenizer.save_pretrained(fresh)
+    recipe = {"seed": SEED, "config": CONFIG, "styles": STYLES, "phases": PHASES}
+    recipe |= {"machine": platform.processor() or platform.machine(), "threads": torch.get_num_threads()}
+    recipe |= {"torch": torch.__version__, **log}
+    (fresh / "recipe.json").write_text(json.dumps(recipe, indent=1) + "\n")
+    sums = {
+        p.name: hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(fresh.iterdir())
+        if p.suffix in {".safetensors", ".json", ".jinja"} and p.name != "recipe.json"
+    }
+    (fresh / "SHA256SUMS").write_text("".join(f"{s}  {n}\n" for n, s in sums.items()))
+    shutil.rmtree(out, ignore_errors=True)
+    os.replace(fresh, out)
+
+
+if __name__ == "__main__":
+    main()
