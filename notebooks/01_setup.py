@@ -66,28 +66,28 @@ print(f"preset {settings.name}: {settings.about}")
 
 # %%
 boxes = {
-    "problems\nand gold answers (3)": (0, 1.1),
-    "policy: Gemma 3\n+ LoRA adapter (4)": (1.25, 1.1),
-    "a group of\ncompletions": (2.5, 1.1),
-    "rewards (3, 5)": (3.75, 1.1),
-    "advantages\nand loss (2)": (3.1, 0),
-    "training step (6)": (1.8, 0),
-    "evaluation (7)": (0.55, 0),
-    "export (8)": (-0.6, 0),
+    "problems and\ngold answers (3)": (0, 1),
+    "policy: Gemma 3 +\nLoRA adapter (4)": (1.3, 1),
+    "a group of\ncompletions": (2.6, 1),
+    "rewards\n(3, 5)": (3.7, 1),
+    "advantages\nand loss (2)": (3.7, 0),
+    "training\nstep (6)": (2.3, 0),
+    "evaluation\n(7)": (1.0, 0),
+    "export\n(8)": (0, 0),
 }
-names = list(boxes)
 arrows = [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (5, 1), (1, 6), (6, 7)]
-fig, axis = plt.subplots(figsize=(11, 3))
-box = {"boxstyle": "round,pad=0.45", "facecolor": "0.92", "edgecolor": "black"}
-for name, (x, y) in boxes.items():
-    axis.text(x, y, name, ha="center", va="center", bbox=box)
-for start, end in arrows:
-    once = end in (6, 7)
-    style = {"arrowstyle": "-|>", "color": "black", "shrinkA": 34, "shrinkB": 34, "linestyle": "--" if once else "-"}
-    axis.annotate("", boxes[names[end]], boxes[names[start]], arrowprops=style)
-axis.set(xlim=(-1.1, 4.4), ylim=(-0.4, 1.5))
+fig, axis = plt.subplots(figsize=(10.5, 2.8))
+axis.set(xlim=(-0.6, 4.2), ylim=(-0.35, 1.35))
 axis.axis("off")
+look = {"boxstyle": "round,pad=0.5", "facecolor": "0.92", "edgecolor": "black"}
+drawn = [axis.text(*at, name, ha="center", va="center", bbox=look) for name, at in boxes.items()]
 fig.tight_layout()
+fig.canvas.draw()  # the arrows need the boxes' final sizes
+for start, end in arrows:
+    ends = {"patchA": drawn[start].get_bbox_patch(), "patchB": drawn[end].get_bbox_patch()}
+    style = {"arrowstyle": "-|>", "color": "black", "shrinkA": 2, "shrinkB": 2}
+    line = "--" if end in (6, 7) else "-"
+    axis.annotate("", drawn[end].get_position(), drawn[start].get_position(), arrowprops=style | ends | {"ls": line})
 plt.show()
 
 # %% [markdown]
@@ -227,16 +227,12 @@ with torch.inference_mode():
     )
 begun = tokenizer.batch_decode(output[:, batch["input_ids"].shape[1] :], skip_special_tokens=True)
 helped = [grade("<reasoning>\n" + text, r["answer"], task=r["task"]) for text, r in zip(begun, rows, strict=True)]
+print("<reasoning>\n" + begun[0] + "\n")
 rates = {
-    "on its own": (answered["correct"].mean(), answered["well_formed"].mean(), answered["length"].mean()),
-    "first tag given": (
-        sum(g.correct for g in helped) / len(rows),
-        sum(g.well_formed for g in helped) / len(rows),
-        None,
-    ),
+    "on its own": (answered["correct"].mean(), answered["well_formed"].mean()),
+    "first tag given": [sum(part) / len(rows) for part in zip(*((g.correct, g.well_formed) for g in helped))],
 }
-print("\n".join(begun[0].splitlines()), "\n")
-display(pd.DataFrame(rates, index=["accuracy", "well formed", "mean length (tokens)"]).T.round(2))
+display(pd.DataFrame(rates, index=["accuracy", "well formed"]).T.round(2))
 
 # %% [markdown]
 # Compare the two rows. What the second has over the first is in the model already, and its habits keep it from using it.
