@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 STRATEGIES = ("greedy", "sampled")
-FEW_STEPS = 10  # a shorter run need not change one word of a few greedy answers
 
 
 @dataclass(frozen=True)
@@ -126,16 +125,13 @@ def summarise(table: pd.DataFrame) -> dict:
     }
 
 
-def compare(before: pd.DataFrame, after: pd.DataFrame, may_be_same: bool = False) -> dict:
+def compare(before: pd.DataFrame, after: pd.DataFrame) -> dict:
     """Paired comparison on the same questions: ``fixed``, ``broken``, unchanged counts, exact McNemar p.
 
-    Raises ``CourseError`` when the questions differ, or when every completion is the same (then one model
-    was measured twice) unless ``may_be_same``.
+    Raises ``CourseError`` when the questions differ.
     """
     if list(before["question"]) != list(after["question"]):
         raise CourseError("before and after were not measured on the same questions in the same order")
-    if not may_be_same and list(before["completion"]) == list(after["completion"]):
-        raise CourseError("before and after are the same, word for word: was the adapter loaded?")
     was, now = before["correct"].to_numpy(), after["correct"].to_numpy()
     fixed, broken = int((~was & now).sum()), int((was & ~now).sum())
     return {
@@ -148,8 +144,12 @@ def compare(before: pd.DataFrame, after: pd.DataFrame, may_be_same: bool = False
 
 
 def results(preset, seed: int, steps: int, train_seconds: float, before: dict, after: dict) -> dict:
-    """The content of ``results.json``. ``before`` and ``after`` map each strategy to its table."""
-    paired = compare(before["greedy"], after["greedy"], may_be_same=steps < FEW_STEPS)
+    """The content of ``results.json``. ``before`` and ``after`` map each strategy to its table.
+
+    Raises ``CourseError`` when every completion is the same before and after: one model was measured twice.
+    """
+    if all(list(before[s]["completion"]) == list(after[s]["completion"]) for s in STRATEGIES):
+        raise CourseError("before and after are the same, word for word: was the adapter loaded?")
     return {
         "task": preset.task,
         "preset": preset.name,
@@ -160,5 +160,5 @@ def results(preset, seed: int, steps: int, train_seconds: float, before: dict, a
         "steps": steps,
         "before": {strategy: summarise(before[strategy]) for strategy in STRATEGIES},
         "after": {strategy: summarise(after[strategy]) for strategy in STRATEGIES},
-        "paired": {"strategy": "greedy", **paired},
+        "paired": {"strategy": "greedy", **compare(before["greedy"], after["greedy"])},
     }

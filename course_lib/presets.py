@@ -93,9 +93,10 @@ PRESETS = {
             steps=3,
             prompts_per_step=4,
             group_size=4,
+            learning_rate=1e-2,
             checkpoint_every=1,
-            eval_problems=16,
-            eval_batch=16,
+            eval_problems=32,
+            eval_batch=32,
         ),
         Preset("laptop", about="minutes on two CPU cores: the tiny model really learns"),
     )

@@ -19,8 +19,8 @@
 # [![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/OWNER/REPOSITORY/blob/main/exercises/02_grpo_theory.ipynb)
 
 # %% [markdown]
-# Two exercises on chapter 2. Write your code where the cell says so and run the cell: its last line checks the answer
-# and names the likely mistake. `part_2.batch_advantages.hint()` gives a first hint, `.hint(2)` a second.
+# Two exercises on chapter 2. Write your code where the cell says so and run the cell: its last line checks the
+# answer and names the likely mistake. `part_2.batch_advantages.hint()` gives a first hint, `.hint(2)` a second.
 #
 # **Needs**: chapter 2. Nothing is trained and nothing is downloaded.
 
@@ -42,8 +42,8 @@ print(f"PyTorch {torch.__version__}")
 # %% [markdown]
 # ## Exercise 1: advantages for a whole batch
 #
-# *Difficulty 2 of 5 · 10 minutes · why it matters: `scale_rewards` is one of the few settings of GRPO that change what
-# is learned, and reading its three values is easier once you have written them.*
+# *Difficulty 2 of 5 · 10 minutes · why it matters: `scale_rewards` is one of the few settings of GRPO that change
+# what is learned, and reading its three values is easier once you have written them.*
 #
 # Chapter 2 divides by the standard deviation of each group. TRL's `scale_rewards` knows three ways:
 #
@@ -70,15 +70,17 @@ part_2.batch_advantages.check(batch_advantages)
 # %% [markdown]
 # ## Exercise 2: one ratio for the whole completion
 #
-# *Difficulty 3 of 5 · 15 minutes · why it matters: the reward judges the whole completion, but the ratio of chapter 2 is
-# taken token by token. GSPO (2025) uses one ratio per completion; in TRL it is `importance_sampling_level="sequence"`.*
+# *Difficulty 3 of 5 · 15 minutes · why it matters: the reward judges the whole completion, but the ratio of
+# chapter 2 is taken token by token. GSPO (2025) uses one ratio per completion; in TRL it is
+# `importance_sampling_level="sequence"`.*
 #
-# The ratio of a completion with tokens $1 \dots T$ is the exponential of the **average** log-ratio of its real tokens:
+# The ratio of a completion with tokens $1 \dots T$ is the exponential of the **average** log-ratio of its real
+# tokens:
 #
 # $$s = \exp\Big(\frac{1}{T} \sum_{t=1}^{T} (\log \pi_\theta(o_t) - \log \pi_{\text{old}}(o_t))\Big)$$
 #
-# The rest is as in chapter 2, once per completion: clip $s$ to the interval from 1 − ε to 1 + ε, take the smaller of the
-# two products with the advantage, turn the sign. The loss is the mean over the completions.
+# The rest is as in chapter 2, once per completion: clip $s$ to the interval from 1 − ε to 1 + ε, take the smaller
+# of the two products with the advantage, turn the sign. The loss is the mean over the completions.
 
 # %% tags=["exercise"]
 def sequence_loss(logps, old_logps, advantages, mask, epsilon):

@@ -19,8 +19,8 @@
 # [![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/OWNER/REPOSITORY/blob/main/exercises/03_data_and_rewards.ipynb)
 
 # %% [markdown]
-# Two exercises on chapter 3. Write your code where the cell says so and run the cell: its last line checks the answer
-# and names the likely mistake. `part_3.tag_reward.hint()` gives a first hint, `.hint(2)` a second.
+# Two exercises on chapter 3. Write your code where the cell says so and run the cell: its last line checks the
+# answer and names the likely mistake. `part_3.tag_reward.hint()` gives a first hint, `.hint(2)` a second.
 #
 # **Needs**: chapter 3. Nothing is trained and nothing is downloaded.
 
@@ -40,11 +40,11 @@ print("tags:", *TAGS)
 # %% [markdown]
 # ## Exercise 1: a reward that pays for each tag
 #
-# *Difficulty 2 of 5 · 10 minutes · why it matters: a model that is never well formed gets 0 from a strict reward in
-# every group, and learns nothing. A graded reward gives it steps to climb.*
+# *Difficulty 2 of 5 · 10 minutes · why it matters: a model that is never well formed gets 0 from a strict reward
+# in every group, and learns nothing. A graded reward gives it steps to climb.*
 #
-# Write a reward that pays 0.25 for each of the four tags that stands in the completion **exactly once**. Order and content
-# are not judged. It should work as it stands in TRL:
+# Write a reward that pays 0.25 for each of the four tags that stands in the completion **exactly once**. Order
+# and content are not judged. It should work as it stands in TRL:
 #
 # - it gets `completions` and, by keyword, other columns that it does not use;
 # - a completion is a string, or a list with one message, as in `[{"role": "assistant", "content": "the text"}]`;
@@ -63,8 +63,8 @@ part_3.tag_reward.check(tag_reward)
 # %% [markdown]
 # ## Exercise 2: a split that stays put
 #
-# *Difficulty 3 of 5 · 12 minutes · why it matters: if a test problem of today is a training problem tomorrow, because the file was
-# sorted anew or a row was added, all comparisons over time are worthless.*
+# *Difficulty 3 of 5 · 12 minutes · why it matters: if a test problem of today is a training problem tomorrow,
+# because the file was sorted anew or a row was added, all comparisons over time are worthless.*
 #
 # Your own data has no signatures, so the text of the question has to decide. Write a function that says `"test"`
 # for about `test_percent` per cent of all questions and `"train"` for the rest, so that

@@ -14,6 +14,8 @@
 # # 1. Setup
 
 # %% [markdown] tags=["badges"]
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/REPOSITORY/blob/main/notebooks/01_setup.ipynb)
+# [![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/OWNER/REPOSITORY/blob/main/notebooks/01_setup.ipynb)
 
 # %% [markdown]
 # You will be able to
@@ -31,8 +33,8 @@ preset = "auto"
 seed = 0
 
 # %% [markdown]
-# If the next cell cannot find `course_lib`, install the course first: in a checkout of it, run
-# `pip install -r requirements.txt` and `pip install .`
+# If the next cell cannot find `course_lib`, install the course first. In a checkout of it:
+# `pip install -r requirements.txt`, then `pip install .`
 
 # %%
 import shutil
@@ -57,10 +59,10 @@ print(f"preset {settings.name}: {settings.about}")
 # %% [markdown]
 # ## What the course builds
 #
-# A language model answers a word problem. If it blurts out a number, it is often wrong; if it writes down the steps
-# first, it is often right. **GRPO** (group relative policy optimisation) teaches it to take the steps, without ever
-# showing it a worked solution. It draws several completions for each problem, grades them by code, and makes those that
-# did better than their group more likely.
+# A language model answers a word problem. If it blurts out a number, it is often wrong; if it writes down the
+# steps first, it is often right. **GRPO** (group relative policy optimisation) teaches it to take the steps,
+# without ever showing it a worked solution. It draws several completions for each problem, grades them by code,
+# and makes those that did better than their group more likely.
 #
 # The next cell draws the whole machine. The numbers are chapters.
 
@@ -91,13 +93,13 @@ for start, end in arrows:
 plt.show()
 
 # %% [markdown]
-# *Picture: solid arrows form a loop: policy, group of completions, rewards, advantages and loss, training step, and back to
-# the policy; problems and gold answers feed it. Dashed arrows lead out of the loop, from the policy to
-# evaluation and export.*
+# *Picture: solid arrows form a loop: policy, group of completions, rewards, advantages and loss, training step,
+# and back to the policy; problems and gold answers feed it. Dashed arrows lead out of the loop, from the policy
+# to evaluation and export.*
 #
-# The solid loop is one training step, repeated some dozens of times. What comes along the dashed arrows happens once, at
-# the end. Each chapter leaves a small file behind that a later one takes up; where a chapter has not been run, the course's own
-# file takes its place, and a line says so. So you can start anywhere.
+# The solid loop is one training step, repeated some dozens of times. What comes along the dashed arrows happens
+# once, at the end. Each chapter leaves a small file behind that a later one takes up; where a chapter has not
+# been run, the course's own file takes its place, and a line says so. So you can start anywhere.
 #
 # | chapter | you build | runs for |
 # |---|---|---|
@@ -113,8 +115,9 @@ plt.show()
 # %% [markdown]
 # ## How big: the presets
 #
-# One setting decides how big everything is: the **preset**. `auto`, at the top of this notebook, takes the environment
-# variable `COURSE_PRESET` if it is set, else `laptop`. Whatever a preset sets is written nowhere else in the course.
+# One setting decides how big everything is: the **preset**. `auto`, at the top of this notebook, takes the
+# environment variable `COURSE_PRESET` if it is set, else `laptop`. Whatever a preset sets is written nowhere else
+# in the course.
 
 # %%
 table = pd.DataFrame({name: p.to_dict() for name, p in PRESETS.items()})
@@ -124,11 +127,13 @@ with pd.option_context("display.max_rows", None, "display.max_colwidth", 80):
     display(table)
 
 # %% [markdown]
-# The rows in brackets follow from the others. Some fields are worth knowing by name already: one step draws `group_size` completions for
-# each of `prompts_per_step` problems; `steps` such steps make a run. Lengths are in tokens.
+# The rows in brackets follow from the others. Some fields are worth knowing by name already: one step draws
+# `group_size` completions for each of `prompts_per_step` problems; `steps` such steps make a run. Lengths are in
+# tokens.
 #
-# `smoke` proves that every line runs and learns nothing: it is what the course's own tests use. With `laptop` the tiny model
-# really learns. To try a change, name the field: settings that cannot work are refused at once, not in the middle of a run.
+# `smoke` proves that every line runs and learns nothing: it is what the course's own tests use. With `laptop` the
+# tiny model really learns. To try a change, name the field: settings that cannot work are refused at once, not in
+# the middle of a run.
 
 # %%
 half = get_preset("laptop", steps=25)
@@ -142,8 +147,8 @@ for wrong in ({"group_size": 1}, {"accumulation": 3}, {"learning_rat": 1e-3}):
 # %% [markdown]
 # ## The machine
 #
-# What is this machine, and which versions are installed? These lines go into the file that every training run leaves, since
-# figures without a machine are worth little.
+# What is this machine, and which versions are installed? These lines go into the file that every training run
+# leaves, since figures without a machine are worth little.
 
 # %%
 here = machine()
@@ -166,15 +171,16 @@ if not torch.cuda.is_available():
 print("\n".join(f"- {note}" for note in notes) or "nothing to remark")
 
 # %% [markdown]
-# How long will chapter 6 take? Measured times are better than promises. If a recorded run ships with the course, the next
-# cell shows its time and its machine.
+# How long will chapter 6 take? Measured times are better than promises. If a recorded run ships with the course,
+# the next cell shows its time and its machine.
 
 # %%
 recorded = REFERENCE / "06_training" / "run.json"
 if recorded.exists():
     record = read_json(recorded)
-    print(f"recorded: {record['steps']} steps of preset {record['preset']['name']} took {record['train_seconds']:.0f} s")
-    print(f"on {record['machine']['cpu']}, {record['machine']['threads']} threads, GPU: {record['machine']['gpu']}")
+    on = record["machine"]
+    print(f"recorded: {record['steps']} steps, preset {record['preset']['name']}: {record['train_seconds']:.0f} s")
+    print(f"on {on['cpu']}, {on['threads']} threads, GPU: {on['gpu']}")
 else:
     print("No recorded run is here. Expect minutes for the preset laptop on two CPU cores, seconds for smoke.")
 print(f"this preset ({settings.name}): {settings.steps} steps of {settings.completions_per_step} completions")
@@ -182,15 +188,15 @@ print(f"this preset ({settings.name}): {settings.steps} steps of {settings.compl
 # %% [markdown]
 # ## The model
 #
-# `tiny` is a Gemma 3 in miniature: the same architecture, the same chat template and special tokens, about a million
-# parameters instead of a thousand million. It was trained from nothing on generated word problems and knows nothing
-# else. It has no licence to accept and nothing to download.
+# `tiny` is a Gemma 3 in miniature: the same architecture, the same chat template and special tokens, about a
+# million parameters instead of a thousand million. It was trained from nothing on generated word problems and
+# knows nothing else. It has no licence to accept and nothing to download.
 #
-# Gemma 3 1B itself, for larger presets, comes from the Hugging Face Hub: there you accept Google's terms of use once, on the page of the
-# model, and log in.
+# Gemma 3 1B itself, for larger presets, comes from the Hugging Face Hub: there you accept Google's terms of use
+# once, on the page of the model, and log in.
 #
-# A damaged file can look like a bad idea in your code, so the library compares checksums whenever it loads the tiny
-# model. Here it is done by itself:
+# A damaged file can look like a bad idea in your code, so the library compares checksums whenever it loads the
+# tiny model. Here it is done by itself:
 
 # %%
 verify_checksums(TINY)
@@ -201,8 +207,8 @@ print(f"model {settings.model}: {count_parameters(model)[0]:,} parameters, vocab
 # %% [markdown]
 # ## Three questions for the base model
 #
-# The **base model** is the model before GRPO. We ask it three problems from the test split, greedily: always the most
-# likely token. The prompt asks for steps between `<reasoning>` tags and the result between `<answer>` tags.
+# The **base model** is the model before GRPO. We ask it three problems from the test split, greedily: always the
+# most likely token. The prompt asks for steps between `<reasoning>` tags and the result between `<answer>` tags.
 
 # %%
 rows = load_rows(settings.task, "test", min(settings.eval_problems, 64))
@@ -214,8 +220,9 @@ for _, done in answered.head(3).iterrows():
     print(f"  gold: {done['gold']}, right: {done['correct']}, well formed: {done['well_formed']}\n")
 
 # %% [markdown]
-# Look at *how* it answers. Often it does not do what it was asked: it blurts out a number, or it leaves the tags out. Is that
-# because it cannot do better? There is a simple test: write the first tag for it, and let it go on from there.
+# Look at *how* it answers. Often it does not do what it was asked: it blurts out a number, or it leaves the tags
+# out. Is that because it cannot do better? There is a simple test: write the first tag for it, and let it go on
+# from there.
 
 # %%
 prompts = [tokenizer.apply_chat_template(r["prompt"], add_generation_prompt=True, tokenize=False) for r in rows]
@@ -230,17 +237,18 @@ helped = [grade("<reasoning>\n" + text, r["answer"], task=r["task"]) for text, r
 print("<reasoning>\n" + begun[0] + "\n")
 rates = {
     "on its own": (answered["correct"].mean(), answered["well_formed"].mean()),
-    "first tag given": [sum(part) / len(rows) for part in zip(*((g.correct, g.well_formed) for g in helped))],
+    "first tag given": (sum(g.correct for g in helped) / len(rows), sum(g.well_formed for g in helped) / len(rows)),
 }
 display(pd.DataFrame(rates, index=["accuracy", "well formed"]).T.round(2))
 
 # %% [markdown]
-# Compare the two rows. What the second has over the first is in the model already, and its habits keep it from using it.
-# That is what GRPO works on: it does not teach new arithmetic, it changes which of the model's ways of answering is the likely one. A model
-# that could not reason at all, however you ask, would give GRPO nothing to reward.
+# Compare the two rows. What the second has over the first is in the model already, and its habits keep it from
+# using it. That is what GRPO works on: it does not teach new arithmetic, it changes which of the model's ways of
+# answering is the likely one. A model that could not reason at all, however you ask, would give GRPO nothing to
+# reward.
 #
-# Chapter 7 measures the same rates after training, on more problems and with intervals. With so few problems as here,
-# a difference of ten points may be luck.
+# Chapter 7 measures the same rates after training, on more problems and with intervals. With so few problems as
+# here, a difference of ten points may be luck.
 
 # %%
 path = write_json(run.chapter("01_setup") / "setup.json", {"machine": here, "preset": settings.to_dict()})
@@ -249,7 +257,8 @@ print(f"Machine and preset written to {path}")
 # %% [markdown]
 # ## What to remember
 #
-# - GRPO draws a group of completions for each problem, grades them by code, and makes the better ones more likely.
+# - GRPO draws a group of completions for each problem, grades them by code, and makes the better ones more
+#   likely.
 # - A preset says how big everything is. `smoke` tests, `laptop` learns.
 # - Each chapter runs alone: it takes the files of earlier chapters, or the course's own.
 # - The base model can do more than it shows. Its habits are what training changes.

@@ -28,9 +28,9 @@
 # - show that your lines give the same numbers *and the same gradients* as TRL's `GRPOTrainer`;
 # - explain why the value of the loss says nothing about whether the model is learning.
 #
-# **Time**: about 60 minutes to read, well under a minute to run on two CPU cores.
-# **Needs**: some PyTorch, and an idea of what a language model's log-probabilities are.
-# This chapter always uses the tiny model that ships with the course, whatever the preset.
+# **Time**: about 60 minutes to read, well under a minute to run on two CPU cores. **Needs**: some PyTorch, and an
+# idea of what a language model's log-probabilities are. This chapter always uses the tiny model that ships with
+# the course, whatever the preset.
 
 # %% tags=["parameters"]
 preset = "auto"
@@ -72,12 +72,12 @@ run = Run(settings.name)
 # $\pi_\theta$ is the model that we train.
 #
 # The formula has a weakness. If all rewards are positive, every completion that was drawn is pushed up, the bad
-# ones too; only over very many draws does the difference come out. The cure is a **baseline** $b$: push by
-# $R - b$. As long as $b$ does not depend on the completion that it judges, the expected gradient stays the same,
-# and its noise falls.
+# ones too; only over very many draws does the difference come out. The cure is a **baseline** $b$: push by $R -
+# b$. As long as $b$ does not depend on the completion that it judges, the expected gradient stays the same, and
+# its noise falls.
 #
-# The next cell shows this on the smallest policy there is, three possible answers instead of texts. It estimates the
-# gradient from groups of 8 draws, with three baselines, and again after adding 2 to every reward.
+# The next cell shows this on the smallest policy there is, three possible answers instead of texts. It estimates
+# the gradient from groups of 8 draws, with three baselines, and again after adding 2 to every reward.
 
 # %%
 probs = np.array([0.65, 0.25, 0.10])  # blurts, reasons but slips, reasons and is right
@@ -110,8 +110,8 @@ display(pd.DataFrame(rows, columns=columns).round(3))
 # The two baselines do nearly equally well, and that is the whole idea of GRPO:
 #
 # - *Expected reward* is what a **critic** estimates. PPO trains a second network for it, as large as the policy.
-# - *Group mean* needs no network. Draw several completions for the same prompt, and let each be judged against the
-#   average of its **group**.
+# - *Group mean* needs no network. Draw several completions for the same prompt, and let each be judged against
+#   the average of its **group**.
 #
 # (The group mean contains the completion's own reward, so that its mean estimate is smaller by the factor
 # $(G-1)/G$, here 7/8. That changes the length of the step, not its direction.)
@@ -129,8 +129,8 @@ display(pd.DataFrame(rows, columns=columns).round(3))
 # ## Rewards of the toy rollouts
 #
 # Four completions of one question travel through the course. Here is the question, and what the course's reward
-# suite `starter` says of them: 1 point for the right answer inside the answer tags, 0.5 for being **well formed**.
-# Chapter 3 shows how the rewards are computed; here they are only numbers.
+# suite `starter` says of them: 1 point for the right answer inside the answer tags, 0.5 for being **well
+# formed**. Chapter 3 shows how the rewards are computed; here they are only numbers.
 
 # %%
 suite = get_suite("starter")
@@ -149,8 +149,8 @@ display(rollouts)
 #
 # $$A_i = \frac{R_i - \text{mean}(R_1 \dots R_G)}{\text{std}(R_1 \dots R_G) + 10^{-4}}$$
 #
-# Two details matter when you compare numbers with TRL's. The standard deviation divides by $G-1$
-# (`ddof=1`, PyTorch's default, not NumPy's). And $10^{-4}$ keeps the division finite when all rewards are equal.
+# Two details matter when you compare numbers with TRL's. The standard deviation divides by $G-1$ (`ddof=1`,
+# PyTorch's default, not NumPy's). And $10^{-4}$ keeps the division finite when all rewards are equal.
 
 
 # %%
@@ -185,9 +185,9 @@ plt.show()
 # *Picture: two bar charts of the four rollouts. Left, their rewards with the group mean as a dashed line; right,
 # their advantages, above zero (filled) for the two that beat the mean, below zero (hatched) for the other two.*
 #
-# The advantages are the same bars moved so that the mean lies at zero. Notice "blurts, right": it did not follow the
-# instruction, yet it is pushed **up**, because this group is weak. In a group of well-formed right answers the same
-# text would be pushed down. A completion has no value of its own in GRPO, only a place in its group.
+# The advantages are the same bars moved so that the mean lies at zero. Notice "blurts, right": it did not follow
+# the instruction, yet it is pushed **up**, because this group is weak. In a group of well-formed right answers
+# the same text would be pushed down. A completion has no value of its own in GRPO, only a place in its group.
 #
 # Three properties are worth a try, since much of GRPO's behaviour follows from them.
 
@@ -213,10 +213,10 @@ display(tried.round(4))
 # %% [markdown]
 # ## Log-probabilities, token by token
 #
-# The advantage is one number per completion. The model works in tokens, and a completion's log-probability is the sum
-# over its tokens. Two things go wrong easily here, so look at the slices: the logits at position $t$ predict token
-# $t+1$, and only the completion's tokens count, not the prompt's. When sampling used a temperature, the logits are
-# divided by it first.
+# The advantage is one number per completion. The model works in tokens, and a completion's log-probability is the
+# sum over its tokens. Two things go wrong easily here, so look at the slices: the logits at position $t$ predict
+# token $t+1$, and only the completion's tokens count, not the prompt's. When sampling used a temperature, the
+# logits are divided by it first.
 
 
 # %%
@@ -229,18 +229,14 @@ def token_logps(model, input_ids, attention_mask, completion_length, temperature
 
 
 model, tokenizer = load_model("tiny"), load_tokenizer("tiny")
-prompt_text = tokenizer.apply_chat_template(
-    build_prompt(QUESTION), add_generation_prompt=True, tokenize=False
-)
+prompt_text = tokenizer.apply_chat_template(build_prompt(QUESTION), add_generation_prompt=True, tokenize=False)
 prompt_ids = tokenizer(prompt_text, add_special_tokens=False)["input_ids"]
-completion_ids = [
-    tokenizer(text + "<end_of_turn>", add_special_tokens=False)["input_ids"] for text in completions
-]
+completion_ids = [tokenizer(text + "<end_of_turn>", add_special_tokens=False)["input_ids"] for text in completions]
 print(f"prompt: {len(prompt_ids)} tokens; completions: {[len(ids) for ids in completion_ids]} tokens")
 
 # %% [markdown]
-# Completions differ in length, so shorter ones are padded on the right, and a **mask** says which tokens are real. The
-# final `<end_of_turn>` is real: the model has to learn when to stop.
+# Completions differ in length, so shorter ones are padded on the right, and a **mask** says which tokens are
+# real. The final `<end_of_turn>` is real: the model has to learn when to stop.
 
 # %%
 longest = max(map(len, completion_ids))
@@ -269,14 +265,14 @@ fig.tight_layout()
 plt.show()
 
 # %% [markdown]
-# *Picture: two rows of bars hanging down from zero, one bar per token, for the two rollouts that reason. Most bars are
-# too short to see, a few are long. The two scales differ.*
+# *Picture: two rows of bars hanging down from zero, one bar per token, for the two rollouts that reason. Most
+# bars are too short to see, a few are long. The two scales differ.*
 #
-# A bar that reaches far down is a token which the base model would rarely have written. Most bars are close to zero:
-# once the model has decided *how* to answer, the rest follows almost by itself. The long bars mark the decisions, for
-# instance whether to open the reasoning block at all. These are the places where GRPO will change the model. In the
-# lower panel, look at the place of the slip, `17-4=12`: does the model itself find the wrong digit likely, and how does
-# it go on afterwards?
+# A bar that reaches far down is a token which the base model would rarely have written. Most bars are close to
+# zero: once the model has decided *how* to answer, the rest follows almost by itself. The long bars mark the
+# decisions, for instance whether to open the reasoning block at all. These are the places where GRPO will change
+# the model. In the lower panel, look at the place of the slip, `17-4=12`: does the model itself find the wrong
+# digit likely, and how does it go on afterwards?
 
 # %% [markdown]
 # ## The ratio, and why it is clipped
@@ -286,8 +282,8 @@ plt.show()
 #
 # $$\rho_t = \frac{\pi_\theta(o_t)}{\pi_{\text{old}}(o_t)} = \exp(\log \pi_\theta(o_t) - \log \pi_{\text{old}}(o_t))$$
 #
-# A correction by a large ratio is noisy, and nothing would stop the policy from running away. PPO's answer, taken over
-# by GRPO, is to stop pushing once the ratio has left the interval from $1-\varepsilon$ to $1+\varepsilon$:
+# A correction by a large ratio is noisy, and nothing would stop the policy from running away. PPO's answer, taken
+# over by GRPO, is to stop pushing once the ratio has left the interval from $1-\varepsilon$ to $1+\varepsilon$:
 #
 # $$L_t = -\min\big(\rho_t A,\; \text{clip}(\rho_t, 1-\varepsilon, 1+\varepsilon)\, A\big)$$
 
@@ -318,19 +314,20 @@ fig.tight_layout()
 plt.show()
 
 # %% [markdown]
-# *Picture: two panels. For A = +1 the objective rises with the ratio and is flat to the right of 1.2. For A = −1 it
-# falls with the ratio and is flat to the left of 0.8. Dashed lines mark 0.8 and 1.2.*
+# *Picture: two panels. For A = +1 the objective rises with the ratio and is flat to the right of 1.2. For A = −1
+# it falls with the ratio and is flat to the left of 0.8. Dashed lines mark 0.8 and 1.2.*
 #
 # A flat line means no gradient. A token of a good completion is pushed up until it is 20 % more likely, then left
 # alone. A token of a bad completion is pushed down until it is 20 % less likely. On the *other* side nothing is
-# clipped: a good completion that has become less likely is always pulled back. The minimum does this; with `clamp`
-# alone, mistakes could not be repaired.
+# clipped: a good completion that has become less likely is always pulled back. The minimum does this; with
+# `clamp` alone, mistakes could not be repaired.
 
 # %% [markdown]
 # ## The KL term
 #
 # The **reference model** is the policy before training. A penalty on the distance from it keeps the model from
-# forgetting how to write. The distance is estimated from the very tokens that were drawn, by the estimator called k3:
+# forgetting how to write. The distance is estimated from the very tokens that were drawn, by the estimator called
+# k3:
 #
 # $$\text{k3}_t = e^{d} - d - 1, \qquad d = \log \pi_{\text{ref}}(o_t) - \log \pi_\theta(o_t)$$
 #
@@ -358,14 +355,17 @@ for name, sample in samples.items():
 # %% [markdown]
 # Both means come close to the exact value; k3 scatters less and is never below zero.
 #
-# The weight of the penalty is β. TRL's default is 0, and so is this course's: rewards that are checked by code leave
-# less to exploit than a learned reward model, and without the penalty no reference log-probabilities are needed. When β is above 0, TRL departs from the textbook: it multiplies k3 by the ratio (`use_bias_correction_kl=True`), so
-# that the estimate stays right when the policy has moved away from the one that sampled. We do the same.
+# The weight of the penalty is β. TRL's default is 0, and so is this course's: rewards that are checked by code
+# leave less to exploit than a learned reward model, and without the penalty no reference log-probabilities are
+# needed. When β is above 0, TRL departs from the textbook: it multiplies k3 by the ratio
+# (`use_bias_correction_kl=True`), so that the estimate stays right when the policy has moved away from the one
+# that sampled. We do the same.
 
 # %% [markdown]
 # ## From token losses to one number
 #
-# Each token has its loss now. They still have to be averaged, and here the variants differ, with real consequences:
+# Each token has its loss now. They still have to be averaged, and here the variants differ, with real
+# consequences:
 #
 # | `loss_type` | average | a token's weight depends on |
 # |---|---|---|
@@ -399,10 +399,10 @@ display(pd.DataFrame(weights, index=[f"{k} completion ({n} tokens)" for k, n in 
 # %% [markdown]
 # The table gives the weight of **one token** in percent, for a batch of one short and one long completion.
 #
-# With `grpo`, a token of the short completion counts six times as much as one of the long completion. So a right answer is
-# rewarded more when it is short, and a *wrong* answer is punished less, per token, when it is long: the model may learn
-# to ramble when it does not know. `dapo` and `dr_grpo` give each token the same weight. This course
-# uses `dapo`, TRL's default.
+# With `grpo`, a token of the short completion counts six times as much as one of the long completion. So a right
+# answer is rewarded more when it is short, and a *wrong* answer is punished less, per token, when it is long: the
+# model may learn to ramble when it does not know. `dapo` and `dr_grpo` give each token the same weight. This
+# course uses `dapo`, TRL's default.
 
 # %% [markdown]
 # ## The whole loss
@@ -447,16 +447,17 @@ display(moved.round(3))
 # %% [markdown]
 # Compare the signs of advantage and change. Where they agree, the product is positive and the step did what the
 # advantage asked for. They need not agree in every row: completions share tokens, and a push on `<answer>` in one
-# rollout moves it in all of them. What a small step along the gradient does promise is that the *sum* of the products
-# is positive.
+# rollout moves it in all of them. What a small step along the gradient does promise is that the *sum* of the
+# products is positive.
 
 # %% [markdown]
 # ## The same numbers from TRL
 #
 # Now the real thing. We build a `GRPOTrainer` on the tiny model with a fresh LoRA adapter (the library's
 # `make_trainer` only passes our settings on), two prompts per step and groups of four. We let **TRL** generate,
-# reward and score a batch. `trainer.train()` would do this inside; we call its parts one by one. Two of the names start with
-# an underscore: they belong to TRL's inside and may change with its version, which is why the course pins it.
+# reward and score a batch. `trainer.train()` would do this inside; we call its parts one by one. Two of the names
+# start with an underscore: they belong to TRL's inside and may change with its version, which is why the course
+# pins it.
 
 # %%
 from course_lib.training import make_trainer
@@ -476,8 +477,8 @@ for first in range(0, len(rows), 2):  # go on until a group's completions differ
 print({name: tuple(value.shape) for name, value in batch.items()})
 
 # %% [markdown]
-# The batch holds what our function takes: token ids, masks, one advantage per completion. (`ref_per_token_logps` is
-# there because β is above 0 in this trainer. `old_per_token_logps` is missing; you will see why in a moment.)
+# The batch holds what our function takes: token ids, masks, one advantage per completion. (`ref_per_token_logps`
+# is there because β is above 0 in this trainer. `old_per_token_logps` is missing; you will see why in a moment.)
 #
 # **Advantages first.** We decode the completions, grade them ourselves, and use our own `group_advantages`.
 
@@ -503,9 +504,9 @@ display(table.round(4))
 # %% [markdown]
 # The two last columns agree. The figures themselves depend on the draw.
 #
-# **Then the loss.** For each `loss_type` we compute it by hand and let TRL compute it, and compare the numbers and the
-# gradients of all LoRA parameters. A gradient is the harder test: two losses can agree by luck in one number, not in
-# thousands.
+# **Then the loss.** For each `loss_type` we compute it by hand and let TRL compute it, and compare the numbers
+# and the gradients of all LoRA parameters. A gradient is the harder test: two losses can agree by luck in one
+# number, not in thousands.
 
 # %%
 lora = [p for p in trainer.model.parameters() if p.requires_grad]
@@ -542,58 +543,62 @@ LOSS_TYPES = ("grpo", "bnpo", "dapo", "dr_grpo")
 display(pd.DataFrame([compare(batch, loss_type, 0.0) for loss_type in LOSS_TYPES]).round(6))
 
 # %% [markdown]
-# The losses agree to the last digits shown, and so do the gradients (the last column is the largest difference in any
-# one of them); what is left is rounding of 32-bit numbers.
+# The losses agree to the last digits shown, and so do the gradients (the last column is the largest difference in
+# any one of them); what is left is rounding of 32-bit numbers.
 #
 # ## Why the loss is 0 while the gradient is not
 #
-# Look at the row `grpo`: the loss is 0 but for rounding, the gradient is not. This is no error. TRL takes one step per
-# generation here, so the policy that writes and the policy that learns are the same. TRL then uses the current
-# log-probabilities, *detached*, as the old ones. So every ratio is exactly 1, and the loss is
+# Look at the row `grpo`: the loss is 0 but for rounding, the gradient is not. This is no error. TRL takes one
+# step per generation here, so the policy that writes and the policy that learns are the same. TRL then uses the
+# current log-probabilities, *detached*, as the old ones. So every ratio is exactly 1, and the loss is
 #
 # $$-\text{mean}(1 \cdot A_i) = 0, \quad\text{since the advantages of a group sum to 0.}$$
 #
-# But the derivative of the ratio is the derivative of the log-probability, and that is not 0. The other types weigh a
-# completion by its length, so their value may lie away from 0. It then says only whether the long completions of this
-# batch did better (below 0) or worse (above 0) than the short ones.
+# But the derivative of the ratio is the derivative of the log-probability, and that is not 0. The other types
+# weigh a completion by its length, so their value may lie away from 0. It then says only whether the long
+# completions of this batch did better (below 0) or worse (above 0) than the short ones.
 #
 # > Never judge a GRPO run by its loss. Watch the reward, and the norm of the gradient.
 #
 # ## Off-policy: when the ratio is not 1
 #
-# On-policy, clipping and KL do nothing, so that test would miss a mistake in them. We therefore play a policy that
-# has moved on: keep the log-probabilities as *old*, then shake the adapter at random, and compare again, with and
-# without the KL term.
+# On-policy, clipping and KL do nothing, so that test would miss a mistake in them. We therefore play a policy
+# that has moved on: keep the log-probabilities as *old*, then shake the adapter at random, and compare again,
+# with and without the KL term.
 
 # %%
+both = [torch.cat([batch[f"prompt_{x}"], batch[f"completion_{x}"]], dim=1) for x in ("ids", "mask")]
+real = batch["completion_mask"].bool()
+torch.manual_seed(seed)
 with torch.no_grad():
-    both = [torch.cat([batch[f"prompt_{x}"], batch[f"completion_{x}"]], dim=1) for x in ("ids", "mask")]
-    length = batch["completion_mask"].shape[1]
-    batch["old_per_token_logps"] = token_logps(trainer.model, *both, length, theory.temperature)
-    torch.manual_seed(seed)
-    for name, parameter in trainer.model.named_parameters():
-        if "lora_B" in name:
-            parameter.normal_(std=0.1)
-    new = token_logps(trainer.model, *both, length, theory.temperature)
-ratio = (new - batch["old_per_token_logps"]).exp()[batch["completion_mask"].bool()]
-outside = ((ratio < 1 - theory.epsilon) | (ratio > 1 + theory.epsilon)).float().mean()
+    old = token_logps(trainer.model, *both, real.shape[1], theory.temperature)
+    for std in (0.05, 0.1, 0.2, 0.4):  # shake harder until a twentieth of the tokens meets the clipping
+        for name, parameter in trainer.model.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(std=std)
+        new = token_logps(trainer.model, *both, real.shape[1], theory.temperature)
+        ratio = (new - old).exp()[real]
+        outside = ((ratio - 1).abs() > theory.epsilon).float().mean()
+        if outside > 0.05:
+            break
+batch["old_per_token_logps"] = old
 print(f"ratios from {ratio.min():.3f} to {ratio.max():.3f}; {outside:.0%} outside the clipping interval")
 table = pd.DataFrame([compare(batch, loss_type, beta) for beta in (0.0, 0.04) for loss_type in LOSS_TYPES])
 display(table.round(6))
 
 # %% [markdown]
-# The ratios now lie on both sides of 1, the first line says how many tokens meet the clipping, no loss is 0 any more, and
-# the two columns still agree, with KL and without. `bnpo` and `dapo` agree with each other because this batch is a single
-# micro-batch.
+# The ratios now lie on both sides of 1, the first line says how many tokens meet the clipping, no loss is 0 any
+# more, and the two columns still agree, with KL and without. `bnpo` and `dapo` agree with each other because this
+# batch is a single micro-batch.
 #
 # You have written GRPO. What follows in this course (data, rewards, model, training) feeds this one function.
 
 # %% [markdown]
 # ## Groups that teach nothing
 #
-# If all completions of a group have the same reward, each advantage is 0 and so is the gradient. How often does that
-# happen? If a completion is right with probability $p$ and the reward is only right or wrong, a group of $G$ is wasted
-# with probability $p^G + (1-p)^G$.
+# If all completions of a group have the same reward, each advantage is 0 and so is the gradient. How often does
+# that happen? If a completion is right with probability $p$ and the reward is only right or wrong, a group of $G$
+# is wasted with probability $p^G + (1-p)^G$.
 
 # %%
 p = np.linspace(0, 1, 201)
@@ -609,18 +614,19 @@ plt.show()
 # %% [markdown]
 # *Picture: three U-shaped curves. All reach 100 % at both ends; larger groups have a wider and deeper floor.*
 #
-# Problems that the model always solves teach nothing, and neither do those that it never solves. Where a completion is
-# right one time in twenty, most groups of 4 are wasted, far fewer of 16. There are three ways out: larger groups,
-# problems of mixed difficulty, and rewards with more than two values, such as a part for the form. TRL logs the share of wasted groups as
-# `frac_reward_zero_std`; chapter 5 measures it for our rewards.
+# Problems that the model always solves teach nothing, and neither do those that it never solves. Where a
+# completion is right one time in twenty, most groups of 4 are wasted, far fewer of 16. There are three ways out:
+# larger groups, problems of mixed difficulty, and rewards with more than two values, such as a part for the form.
+# TRL logs the share of wasted groups as `frac_reward_zero_std`; chapter 5 measures it for our rewards.
 
 # %% [markdown]
 # ## What was left out
 #
-# - TRL knows more loss types (`cispo`, `sapo`, `luspo`, `vespo`) and a ratio for the whole completion instead of each
-#   token (`importance_sampling_level="sequence"`): that one is your second exercise.
+# - TRL knows more loss types (`cispo`, `sapo`, `luspo`, `vespo`) and a ratio for the whole completion instead of
+#   each token (`importance_sampling_level="sequence"`): that one is your second exercise.
 # - `scale_rewards="batch"` or `"none"` divides by another spread, or by none: your first exercise.
-# - Reward functions may return `None` for a completion that they cannot judge; TRL leaves it out of the weighted sum.
+# - Reward functions may return `None` for a completion that they cannot judge; TRL leaves it out of the weighted
+#   sum.
 # - With several micro-batches or machines, TRL adjusts the denominators so that the sum comes out as here.
 # - On a GPU, vLLM can do the generating. Its log-probabilities differ slightly, and TRL corrects for it.
 
@@ -630,8 +636,7 @@ record = {
     "question": QUESTION,
     "gold": GOLD,
     "rollouts": {
-        name: {key: round(float(rollouts.loc[name, key]), 6) for key in ("reward", "advantage")}
-        for name in ROLLOUTS
+        name: {key: round(float(rollouts.loc[name, key]), 6) for key in ("reward", "advantage")} for name in ROLLOUTS
     },
 }
 path = write_json(run.chapter("02_grpo_theory") / "rollout_advantages.json", record)
@@ -640,8 +645,8 @@ print(f"Rewards and advantages of the toy rollouts written to {path}")
 # %% [markdown]
 # ## What to remember
 #
-# - An advantage is a reward compared with its own group: $(R - \text{mean}) / (\text{std} + 10^{-4})$, with `ddof=1`.
-#   No critic is needed.
+# - An advantage is a reward compared with its own group: $(R - \text{mean}) / (\text{std} + 10^{-4})$, with
+#   `ddof=1`. No critic is needed.
 # - Only differences within a group teach. Groups with equal rewards are wasted.
 # - The clipped ratio stops pushing a token once it has moved far enough, and never stops pulling it back.
 # - `loss_type` decides how much a token counts. `grpo` favours short right and long wrong completions.
@@ -649,8 +654,10 @@ print(f"Rewards and advantages of the toy rollouts written to {path}")
 #
 # ## Exercises
 #
-# Open `exercises/02_grpo_theory.ipynb`: advantages with TRL's three ways of scaling, and the ratio of a whole sequence (GSPO).
+# Open `exercises/02_grpo_theory.ipynb`: advantages with TRL's three ways of scaling, and the ratio of a whole
+# sequence (GSPO).
 #
 # ## Next
 #
-# Chapter 3, `03_data_and_rewards`: where prompts and gold answers come from, and how a completion gets its reward.
+# Chapter 3, `03_data_and_rewards`: where prompts and gold answers come from, and how a completion gets its
+# reward.

@@ -27,8 +27,8 @@
 # - write a first reward function in TRL's signature, probe it, and see where it goes wrong,
 # - load the real GSM8K and read its gold answers.
 #
-# **Time:** 45 minutes to read, a few seconds to run. **Needs:** chapter 2 read. No GPU. A network or a copy of GSM8K is
-# useful for the last section only.
+# **Time:** 45 minutes to read, a few seconds to run. **Needs:** chapter 2 read. No GPU. A network or a copy of
+# GSM8K is useful for the last section only.
 
 # %% tags=["parameters"]
 preset = "auto"
@@ -61,8 +61,8 @@ pd.set_option("display.max_colwidth", 100)
 # %% [markdown]
 # ## What a task is
 #
-# GRPO needs no model answers to imitate, but it does need problems whose answers can be **checked**. A task in this course
-# gives rows with always the same columns:
+# GRPO needs no model answers to imitate, but it does need problems whose answers can be **checked**. A task in
+# this course gives rows with always the same columns:
 #
 # | column | what it is | who sees it |
 # |---|---|---|
@@ -79,14 +79,15 @@ for column, value in row.items():
     print(f"{column:10} {value!r}")
 
 # %% [markdown]
-# `worked` is the solution, one equation per step. It is there for you, and for the warm start of the tiny model; in
-# GRPO nothing ever shows it to the model. The model finds its own way of reasoning, and only the result is checked.
+# `worked` is the solution, one equation per step. It is there for you, and for the warm start of the tiny model;
+# in GRPO nothing ever shows it to the model. The model finds its own way of reasoning, and only the result is
+# checked.
 #
 # ## Anatomy of a toy problem
 #
 # A problem is a start value and three to five operations. That bare form is its **signature**. The wording comes
-# afterwards, drawn from a set of phrases. Here is the problem of the toy rollouts, in the course's own words and twice
-# in others.
+# afterwards, drawn from a set of phrases. Here is the problem of the toy rollouts, in the course's own words and
+# twice in others.
 
 # %%
 signature = toy_math.read_signature(QUESTION)
@@ -118,20 +119,20 @@ plt.show()
 print(f"the most common answer is {common}: always saying it would be right in {count / len(answers):.1%} of cases")
 
 # %% [markdown]
-# *Picture: left, three bars of about equal height for 3, 4 and 5 steps; right, the gold answers from 1 to 99, with fewer
-# and fewer above 60.*
+# *Picture: left, three bars of about equal height for 3, 4 and 5 steps; right, the gold answers from 1 to 99,
+# with fewer and fewer above 60.*
 #
-# Large answers are rarer, because no value on the way may exceed 99 and divisions lead downwards. But no single answer is
-# common enough to be worth guessing. The printed line is the score of the best constant guess: an accuracy near it would
-# mean nothing.
+# Large answers are rarer, because no value on the way may exceed 99 and divisions lead downwards. But no single
+# answer is common enough to be worth guessing. The printed line is the score of the best constant guess: an
+# accuracy near it would mean nothing.
 
 # %% [markdown]
 # ## A split that holds
 #
-# Training and test problems must not overlap, or the test measures memory. Shuffling and cutting is not enough: the
-# same problem could be drawn twice, in two wordings, once for each side. So here the **signature decides**. Its SHA-256
-# hash, modulo 100, says to which split it belongs: 0–79 train, 80–89 validation, 90–99 test. The same on every machine, with
-# every seed, for ever.
+# Training and test problems must not overlap, or the test measures memory. Shuffling and cutting is not enough:
+# the same problem could be drawn twice, in two wordings, once for each side. So here the **signature decides**.
+# Its SHA-256 hash, modulo 100, says to which split it belongs: 0–79 train, 80–89 validation, 90–99 test. The same
+# on every machine, with every seed, for ever.
 
 # %%
 splits = pd.DataFrame(
@@ -144,11 +145,12 @@ drawn = Counter(toy_math.split_of(toy_math.signature(*toy_math.draw_problem(rng)
 print({name: f"{n / 5000:.1%}" for name, n in drawn.most_common()})
 
 # %% [markdown]
-# A small change of the problem can land it in another split; a change of wording cannot, since the hash never sees the words.
-# The shares come out near 80, 10 and 10 per cent.
+# A small change of the problem can land it in another split; a change of wording cannot, since the hash never
+# sees the words. The shares come out near 80, 10 and 10 per cent.
 #
 # Trust, but check. `check_leakage` compares every test row with the training rows, by text *and* by signature. We
-# run it on what this preset will train and test on, and then plant a leak to see whether the check is worth anything.
+# run it on what this preset will train and test on, and then plant a leak to see whether the check is worth
+# anything.
 
 # %%
 rows = preset_rows(settings, seed)
@@ -167,17 +169,18 @@ except DataError as error:
     print("check_leakage:", error)
 
 # %% [markdown]
-# The planted row has another text, so that a comparison of texts would have let it pass. The signature gives it away.
+# The planted row has another text, so that a comparison of texts would have let it pass. The signature gives it
+# away.
 #
-# Real data has no signatures. For GSM8K the check can compare only words (case and spacing aside), so it finds copies but not
-# paraphrases. And nobody can check what a public model has seen before you got it: on public benchmarks, part of what looks like
-# reasoning may be memory.
+# Real data has no signatures. For GSM8K the check can compare only words (case and spacing aside), so it finds
+# copies but not paraphrases. And nobody can check what a public model has seen before you got it: on public
+# benchmarks, part of what looks like reasoning may be memory.
 
 # %% [markdown]
 # ## From a question to tokens
 #
-# A question becomes a prompt in one place of the library, `build_prompt`, for training, evaluation and
-# export alike: a model that is trained with one wording and tested with another looks worse than it is. Gemma has no
+# A question becomes a prompt in one place of the library, `build_prompt`, for training, evaluation and export
+# alike: a model that is trained with one wording and tested with another looks worse than it is. Gemma has no
 # system role, so the instruction goes into the user's turn.
 
 # %%
@@ -209,19 +212,21 @@ print(f"longest of {len(texts)} prompts: {longest} tokens; the preset's limit is
 # %% [markdown]
 # ## The grading contract
 #
-# When is a completion right? The sentence "the answer is correct" hides a dozen decisions. The course takes them once,
-# in `course_lib.grading`, and rewards, evaluation and exercises all ask the same grader.
+# When is a completion right? The sentence "the answer is correct" hides a dozen decisions. The course takes them
+# once, in `course_lib.grading`, and rewards, evaluation and exercises all ask the same grader.
 #
-# - A completion is **well formed** when the whole text is exactly one non-blank reasoning block, white space, and one
-#   non-empty answer block, and the model ended it itself.
-# - Its **answer** is what stands between the answer tags, if there is exactly one pair and no reasoning tag follows.
-#   Text around the blocks spoils the form, not the answer. A right number anywhere else counts for nothing.
+# - A completion is **well formed** when the whole text is exactly one non-blank reasoning block, white space, and
+#   one non-empty answer block, and the model ended it itself.
+# - Its **answer** is what stands between the answer tags, if there is exactly one pair and no reasoning tag
+#   follows. Text around the blocks spoils the form, not the answer. A right number anywhere else counts for
+#   nothing.
 # - The answer is **right** when it is exactly one number and that number equals the gold, as exact fractions.
 #
 # First the numbers. Accepted, rejected, and odd ones:
 
 # %%
-accepted = ["26", "26.0", "$26", "1,000", "1 000", "-3", "\u22123", "1/2", ".5", "60 %", "3 hours", r"\boxed{72}", "26."]
+accepted = ["26", "26.0", "26.", "$26", "1,000", "1 000", "-3", "\u22123", "1/2", ".5"]
+accepted += ["60 %", "3 hours", r"\boxed{72}"]
 rejected = ["", "26 or 27", "20+6=26", "twenty", "10,00", "1e3", "1_000", "0x1A", "nan", "26 hundred", "1/0"]
 print("accepted:", {text: str(read_number(text)) for text in accepted})
 print("rejected:", {text: read_number(text) for text in rejected})
@@ -262,15 +267,16 @@ table["as asked, but cut off"] = probe(good, ended=False)
 display(pd.DataFrame(table).T)
 
 # %% [markdown]
-# Read the rows in pairs. Text in front or behind costs the form only. An open reasoning block still has a readable
-# answer. With two answers, or with the blocks swapped, there is **no** answer at all, whatever the numbers say. None of these
-# decisions is a law of nature, but each has a reason, and chapter 5 attacks them one by one.
+# Read the rows in pairs. Text in front or behind costs the form only. An open reasoning block still has a
+# readable answer. With two answers, or with the blocks swapped, there is **no** answer at all, whatever the
+# numbers say. None of these decisions is a law of nature, but each has a reason, and chapter 5 attacks them one
+# by one.
 
 # %% [markdown]
 # ## A first reward
 #
-# A reward in TRL is a plain function. It gets the completions of a batch and every column of the dataset as keywords,
-# and gives back one number per completion. `**columns` swallows what the function does not need.
+# A reward in TRL is a plain function. It gets the completions of a batch and every column of the dataset as
+# keywords, and gives back one number per completion. `**columns` swallows what the function does not need.
 #
 # Here is an honest first attempt, without the library: 1 point for the right answer, 0.5 for the form.
 
@@ -322,16 +328,20 @@ display(table)
 # Each marked row is a lesson, and each would be found by a training run sooner or later:
 #
 # - *Another spelling of 26*: strings are compared, not numbers. A right answer is punished.
-# - *Blank reasoning*: the form is paid for without any reasoning. The cheapest way to 1.5 points, so the policy goes there.
-# - *Blocks swapped*, *two answers*: answering first and reasoning afterwards is not reasoning, and with two answers the
-#   model picks up a point by trying twice.
+# - *Blank reasoning*: the form is paid for without any reasoning. The cheapest way to 1.5 points, so the policy
+#   goes there.
+# - *Blocks swapped*, *two answers*: answering first and reasoning afterwards is not reasoning, and with two
+#   answers the model picks up a point by trying twice.
 #
 # The library's version is longer for these reasons and four more:
 #
-# - completions may arrive as messages (`[{"role": "assistant", "content": ...}]`), since TRL passes them like that for chat prompts;
-# - a completion that was cut off is not well formed; TRL passes the token ids, and the last one says whether it ended;
+# - completions may arrive as messages (`[{"role": "assistant", "content": ...}]`), since TRL passes them like
+#   that for chat prompts;
+# - a completion that was cut off is not well formed; TRL passes the token ids, and the last one says whether it
+#   ended;
 # - it never raises, whatever the model writes, because one exception would end a run of hours;
-# - its time grows linearly with the length of the text: a careless regular expression can hang on a megabyte of `<`.
+# - its time grows linearly with the length of the text: a careless regular expression can hang on a megabyte of
+#   `<`.
 #
 # Form and correctness are two functions there, so that TRL logs a curve for each.
 
@@ -355,16 +365,18 @@ except AttributeError as error:
     print("first_reward, given messages:", error)
 
 # %% [markdown]
-# On these four texts both rewards agree: well-behaved examples do not tell a good reward from a bad one. And
-# the last line shows that the first reward could not even be handed to TRL as it is.
+# On these four texts both rewards agree: well-behaved examples do not tell a good reward from a bad one. And the
+# last line shows that the first reward could not even be handed to TRL as it is.
 
 # %% [markdown]
 # ## The real thing: GSM8K
 #
-# GSM8K (Cobbe et al. 2021, MIT licence) holds 8.5 thousand grade-school problems written by people, each with a worked
-# answer that ends in `#### gold`. The tiny model cannot read them, but Gemma 3 1B can, and the code is the same.
+# GSM8K (Cobbe et al. 2021, MIT licence) holds 8.5 thousand grade-school problems written by people, each with a
+# worked answer that ends in `#### gold`. The tiny model cannot read them, but Gemma 3 1B can, and the code is the
+# same.
 #
-# The next cell takes a local copy if `COURSE_DATA` is set, else the Hugging Face Hub if it answers, else says what to do.
+# The next cell takes a local copy if `COURSE_DATA` is set, else the Hugging Face Hub if it answers, else says
+# what to do.
 
 
 # %%
@@ -396,11 +408,11 @@ if problems:
     print("\n" + example["question"], "\n\n" + example["worked"], f"\n\ngold: {example['answer']!r}")
 
 # %% [markdown]
-# The marks `<<48/2=24>>` were notes to a calculator used while the data was made. A model that imitates the worked
-# answers would learn to write them; in GRPO nobody sees them, so they need no cleaning.
+# The marks `<<48/2=24>>` were notes to a calculator used while the data was made. A model that imitates the
+# worked answers would learn to write them; in GRPO nobody sees them, so they need no cleaning.
 #
-# Loading has already parsed every gold answer: one that was missing or not a number would have been an error naming
-# its row. What do they look like?
+# Loading has already parsed every gold answer: one that was missing or not a number would have been an error
+# naming its row. What do they look like?
 
 # %%
 if problems:
@@ -418,18 +430,18 @@ if problems:
     print("with a thousands comma in the data:", sum("," in r["worked"].rpartition("####")[2] for r in every))
 
 # %% [markdown]
-# *Picture (when the data is there): left, how many calculator marks a worked answer has, mostly two to four; right,
-# the gold answers on a logarithmic scale, most of them between 1 and 1,000.*
+# *Picture (when the data is there): left, how many calculator marks a worked answer has, mostly two to four;
+# right, the gold answers on a logarithmic scale, most of them between 1 and 1,000.*
 #
-# The left panel is a measure of difficulty: each mark is a step. Compare with three to five steps in `toy_math`. The
-# right panel shows why the grader must read thousands commas and currency signs: people write large numbers like that,
-# and so do models.
+# The left panel is a measure of difficulty: each mark is a step. Compare with three to five steps in `toy_math`.
+# The right panel shows why the grader must read thousands commas and currency signs: people write large numbers
+# like that, and so do models.
 
 # %% [markdown]
 # ## What is passed on
 #
-# The rows of this preset go into two files, with the settings that they were drawn with. Chapters 5 to 7 read them and
-# draw anew, saying so, if the settings no longer fit.
+# The rows of this preset go into two files, with the settings that they were drawn with. Chapters 5 to 7 read
+# them and draw anew, saying so, if the settings no longer fit.
 
 # %%
 folder = save_rows(run, settings, seed, rows)

@@ -77,7 +77,7 @@ print(rows[0]["question"], "| gold:", rows[0]["answer"])
 # **sampling**: how many prompts, how many completions for each, how long, how varied.
 
 # %%
-config = grpo_config(settings, folder, seed)
+values = grpo_config(settings, folder, seed).to_dict()
 sampling = {
     "max_steps": "optimiser steps, each with fresh completions",
     "num_generations": "G: completions a prompt, the group that sets the baseline",
@@ -86,7 +86,7 @@ sampling = {
     "max_completion_length": "tokens; a completion that reaches it is cut off and not well formed",
     "temperature": "1.0 samples from the policy itself; lower means less to compare in a group",
 }
-knobs = [(name, getattr(config, name), effect) for name, effect in sampling.items()]
+knobs = [(name, str(values[name]), effect) for name, effect in sampling.items()]
 display(pd.DataFrame(knobs, columns=["setting", "value", "what it does"]))
 
 # %% [markdown]
@@ -107,7 +107,7 @@ learning = {
     "loss_type": "how token losses are averaged (chapter 2)",
     "scale_rewards": "'group': divide the advantage by the group's own standard deviation",
 }
-knobs = [(name, getattr(config, name), effect) for name, effect in learning.items()]
+knobs = [(name, str(values[name]), effect) for name, effect in learning.items()]
 knobs += [("lora_rank", settings.lora_rank, "r: how much the adapter can hold (chapter 4)")]
 display(pd.DataFrame(knobs, columns=["setting", "value", "what it does"]))
 
@@ -170,7 +170,7 @@ plt.show()
 # *The picture: two panels over the optimiser steps. Left, the total reward as a solid line with its components,
 # dashed and dotted. Right, the mean length of the completions in tokens.*
 #
-# How to read it, with the preset `laptop` (two steps of `smoke` show nothing but that everything runs):
+# How to read it, with the preset `laptop` (the few steps of `smoke` show only that everything runs):
 #
 # - **The lines are jagged.** Each step has other prompts, easy or hard. Compare averages over ten steps, never two
 #   neighbours.
@@ -245,10 +245,10 @@ moved = [(name.split(".")[-3], tensor.norm().item() ** 2) for name, tensor in we
 squares = pd.DataFrame(moved, columns=["projection", "norm of B"]).groupby("projection").sum()
 display((squares**0.5).sort_values("norm of B", ascending=False).round(3))
 lora = read_json(run.find("04_model_and_lora/lora.json"))
+count = sum(tensor.numel() for tensor in weights.values())
 print(f"norm of all B: {result.lora_b_norm:.3f}")
 print(
-    f"trained numbers: {sum(t.numel() for t in weights.values()):,}; chapter 4's adapter: rank {lora['rank']}, "
-    f"alpha {lora['alpha']}; this one: rank {settings.lora_rank}, alpha {settings.lora_alpha}"
+    f"rank {settings.lora_rank}, {count:,} trained numbers (chapter 4: rank {lora['rank']}, {lora['trainable_parameters']:,})"
 )
 
 # %% [markdown]

@@ -209,8 +209,8 @@ base_difference = (logits(base) - reference).abs().max().item()
 print(f"base model: largest difference {base_difference:.2f}, {same:.0%} of the completions the same")
 
 # %% [markdown]
-# (With `smoke`, two steps have hardly moved the adapter, so many completions are still the same. The logits show the
-# difference all the same.)
+# (With `smoke`, a few steps have hardly moved the adapter, so many completions are still the same. The logits show
+# the difference even so.)
 
 # %% [markdown]
 # ## Precision

@@ -42,8 +42,9 @@ def test_pairs_are_counted():
 
 
 def test_the_same_model_twice_is_an_error_not_no_change():
+    same = {s: table([0, 1]) for s in STRATEGIES}
     with pytest.raises(CourseError, match="was the adapter loaded"):
-        compare(table([0, 1]), table([0, 1]))
+        results(SETTINGS, 0, 2, 1.5, same, same)
     with pytest.raises(CourseError, match="same questions"):
         compare(table([0, 1]), table([0, 1, 1], "b"))
 

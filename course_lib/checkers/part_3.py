@@ -85,7 +85,7 @@ def _parts(answer: Callable, questions: list[str], *percent: int) -> list[str]:
     hints=(
         "First bring the question into a form in which case and spacing do not show. Then you need a number that "
         "depends on the text and on nothing else: not on the machine, the day, or what was asked before.",
-        'hashlib.sha256(text.encode()).hexdigest() is such a number, written in hexadecimal: int(..., 16) reads '
+        "hashlib.sha256(text.encode()).hexdigest() is such a number, written in hexadecimal: int(..., 16) reads "
         "it. Modulo 100 it is spread evenly over 0 to 99.",
     ),
 )
