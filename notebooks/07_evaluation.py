@@ -206,9 +206,8 @@ for pair in [(6, 2), (12, 4), (24, 8), (48, 16)]:
 # ## The result
 #
 # `results` puts all of it into one file: the rates with their intervals, the paired test, and what was trained. It
-# refuses if the two tables are of different problems. After a run of some length, it also refuses if every
-# completion is the same word for word: that is what you get when an adapter was never loaded, and the base model was
-# measured twice.
+# refuses if the two tables are of different problems. It also refuses if every completion is the same, word for
+# word: that is what you get when an adapter was never loaded, and the base model was measured twice.
 
 # %%
 measured = results(settings, seed, training["steps"], training["train_seconds"], before, after)
