@@ -21,8 +21,8 @@ class Preset:
     model: str = "tiny"
     task: str = "toy_math"
     # GRPO
-    steps: int = 50
-    prompts_per_step: int = 16
+    steps: int = 80
+    prompts_per_step: int = 8
     group_size: int = 8
     accumulation: int = 1
     learning_rate: float = 2e-3

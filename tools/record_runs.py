@@ -3,6 +3,7 @@
 For each seed: the whole course with the laptop preset, as ``make run`` does it; the run of the first seed
 also becomes the reference that a chapter falls back on when opened alone. Then two controls with rewards
 that know nothing about the completions: a constant (no gradient at all) and a coin (a gradient of noise).
+Last, a run that goes wrong, for chapter 6: the same settings with a learning rate that is too high.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from course_lib.errors import TrainingError
 from course_lib.evaluation import STRATEGIES, evaluate, results
 from course_lib.models import load_adapter, load_model, load_tokenizer
 from course_lib.presets import get_preset
-from course_lib.rewards import Suite
+from course_lib.rewards import Suite, get_suite
 from course_lib.tasks import preset_rows
 from course_lib.training import train
 
@@ -92,6 +93,17 @@ def record_control(name: str, reward, seed: int, folder: Path) -> None:
     write_json(RECORDED / "controls" / f"{name}.json", found)
 
 
+def record_failure(seed: int, folder: Path) -> None:
+    """The laptop preset with five times its learning rate; only the log and the record are kept."""
+    preset = get_preset("laptop", learning_rate=5 * get_preset("laptop").learning_rate)
+    rows = preset_rows(preset, seed)["train"]
+    done = train(preset, get_suite("starter"), rows, folder / "failure", seed)
+    target = RECORDED / f"learning rate {preset.learning_rate:g}"
+    target.mkdir(parents=True, exist_ok=True)
+    for path in (done.log, done.log.with_name("run.json")):
+        shutil.copyfile(path, target / path.name)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
@@ -104,6 +116,7 @@ def main() -> None:
                 make_reference(run)
         for control, reward in (("constant", constant_reward), ("coin", coin_reward)):
             record_control(control, reward, args.seeds[0], folder)
+        record_failure(args.seeds[0], folder)
 
 
 if __name__ == "__main__":

@@ -76,6 +76,7 @@ def run_chapters(run: Run, preset: Preset, seed: int) -> None:
                 cwd=executed,
                 kernel_name="python3",
                 progress_bar=False,
+                extra_arguments=["--log-level=ERROR"],  # nothing between the lines of the bar
             )
         except PapermillExecutionError as error:
             raise CourseError(
