@@ -25,13 +25,13 @@ class Preset:
     prompts_per_step: int = 8
     group_size: int = 8
     accumulation: int = 1
-    learning_rate: float = 2e-3
+    learning_rate: float = 2.5e-3
     warmup: float = 0.05
     temperature: float = 1.0
     beta: float = 0.0
     epsilon: float = 0.2
     loss_type: str = "dapo"
-    max_grad_norm: float = 0.5
+    max_grad_norm: float = 0.1
     max_prompt_length: int = 256
     max_completion_length: int = 80
     checkpoint_every: int = 10

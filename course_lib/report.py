@@ -148,7 +148,7 @@ def _load(run_root: Path) -> tuple[dict, dict, pd.DataFrame, pd.DataFrame, pd.Da
         log = pd.read_csv(training / "log.csv")
     except (OSError, ValueError) as error:
         raise CourseError(f"{training / 'log.csv'} cannot be read ({error}); run chapter 6 again") from error
-    before, after = (read_table(evaluation / f"{when}_greedy.csv") for when in ("before", "after"))
+    before, after = (read_table(evaluation / f"{when}_sampled.csv") for when in ("before", "after"))
     if len(before) != results["n"] or list(before["question"]) != list(after["question"]):
         raise CourseError(f"the tables in {evaluation} are not those of results.json: run chapter 7 again")
     return results, run, log, before, after
@@ -157,8 +157,8 @@ def _load(run_root: Path) -> tuple[dict, dict, pd.DataFrame, pd.DataFrame, pd.Da
 def build_report(run_root: Path, out: Path) -> Path:
     """Write the report of the run in ``run_root`` (``runs/<preset>``) to the HTML file ``out``.
 
-    Needs ``results.json``, ``06_training/log.csv`` and ``run.json``, ``07_evaluation/before_greedy.csv`` and
-    ``after_greedy.csv``. Raises ``CourseError`` naming the file that is missing, damaged or of another run.
+    Needs ``results.json``, ``06_training/log.csv`` and ``run.json``, ``07_evaluation/before_sampled.csv`` and
+    ``after_sampled.csv`` (sampled completions have failures to show where greedy ones have none). Raises ``CourseError`` naming the file that is missing, damaged or of another run.
     """
     from jinja2 import Environment, StrictUndefined
 

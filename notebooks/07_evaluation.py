@@ -295,25 +295,26 @@ plt.show()
 # %% [markdown]
 # ## Read the transcripts
 #
-# Rates say how often, transcripts say what. Read failures too, above all the broken ones. The next cell shows the
-# first problem of each kind, if there is one.
+# Rates say how often, transcripts say what. Read failures too, above all the broken ones. A well trained policy hardly
+# fails in greedy decoding, so look at the *sampled* completions. The next cell shows the first problem of each kind,
+# if there is one.
 
 
 # %%
-def show(kind, mask):
-    """Question, gold and both completions of the first problem of a kind."""
-    found = before["greedy"].index[mask]
-    print(f"===== {kind}: {len(found)} of {len(mask)}")
+def show(kind, right_before, right_after):
+    """Question, gold and both sampled completions of the first problem of a kind."""
+    one, other = before["sampled"], after["sampled"]
+    found = one.index[(one["correct"] == right_before) & (other["correct"] == right_after)]
+    print(f"===== {kind}: {len(found)} of {len(one)}")
     if len(found):
-        one, other = before["greedy"].loc[found[0]], after["greedy"].loc[found[0]]
-        print(f"{one['question']}  [gold: {one['gold']}]")
-        print(f"--- base\n{one['completion']}\n--- trained\n{other['completion']}\n")
+        print(f"{one['question'][found[0]]}  [gold: {one['gold'][found[0]]}]")
+        print(f"--- base\n{one['completion'][found[0]]}\n--- trained\n{other['completion'][found[0]]}\n")
 
 
-show("fixed", ~was & now)
-show("broken", was & ~now)
-show("still wrong", ~was & ~now)
-show("right before and after", was & now)
+show("fixed", False, True)
+show("broken", True, False)
+show("still wrong", False, False)
+show("right before and after", True, True)
 
 # %% [markdown]
 # In the *broken* and *still wrong* ones, find the first wrong line. Was a sentence of the question misread, or is the

@@ -57,7 +57,7 @@ def log():
 @pytest.fixture
 def measured():
     before = {"greedy": table("++-----", "base"), "sampled": table("+------", "base", {3: "x"})}
-    after = {"greedy": table("+-+++--", "trained", {2: NASTY}), "sampled": table("+++++--", "trained")}
+    after = {"greedy": table("+-+++--", "trained", {2: NASTY}), "sampled": table("+++++--", "trained", {1: NASTY})}
     return before, after, results(get_preset("laptop"), 0, STEPS, SECONDS, before, after)
 
 
@@ -72,8 +72,8 @@ def run_root(tmp_path, log, measured):
     suite = {"name": "starter", "weights": {"correctness_reward": 1.0, "format_reward": 0.5}}
     write_json(training / "run.json", run | {"suite": suite, "machine": {"cpu": "a <fast> one", "gpu": None}})
     log.to_csv(training / "log.csv", index=False)
-    before["greedy"].to_csv(evaluation / "before_greedy.csv", index=False)
-    after["greedy"].to_csv(evaluation / "after_greedy.csv", index=False)
+    before["sampled"].to_csv(evaluation / "before_sampled.csv", index=False)
+    after["sampled"].to_csv(evaluation / "after_sampled.csv", index=False)
     return tmp_path
 
 
@@ -118,7 +118,7 @@ def test_the_report_needs_nothing_beside_it(run_root):
 
 @pytest.mark.parametrize(
     "name",
-    ["results.json", "06_training/run.json", "06_training/log.csv", "07_evaluation/after_greedy.csv"],
+    ["results.json", "06_training/run.json", "06_training/log.csv", "07_evaluation/after_sampled.csv"],
 )
 def test_a_missing_or_damaged_file_is_named(run_root, name):
     path = run_root / name
@@ -139,7 +139,7 @@ def test_results_of_another_run_are_refused(run_root, measured):
 
 
 def test_tables_of_another_evaluation_are_refused(run_root):
-    path = run_root / "07_evaluation" / "before_greedy.csv"
+    path = run_root / "07_evaluation" / "before_sampled.csv"
     pd.read_csv(path).head(3).to_csv(path, index=False)
     with pytest.raises(CourseError, match="not those of results.json"):
         build_report(run_root, run_root / "report.html")
