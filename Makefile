@@ -11,7 +11,14 @@ PY := $(VENV)/bin/python
 PYTEST := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 MPLBACKEND=Agg $(PY) -m pytest -q
 STAMP := $(VENV)/installed
 
-.PHONY: run smoke test check lint notebooks bench record readme tiny clean
+.PHONY: setup workbook run smoke test check lint notebooks bench record readme tiny clean
+
+setup: $(STAMP)
+
+# Your own copy of the exercises, in workbook/: nothing ever writes over what is there.
+workbook: $(STAMP)
+	mkdir -p workbook
+	for file in exercises/*; do test -e workbook/$${file#*/} || cp $$file workbook/; done
 
 run: $(STAMP)
 	$(PY) tools/run_course.py --preset $(PRESET) --seed $(SEED)

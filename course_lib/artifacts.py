@@ -50,7 +50,7 @@ class Run:
             return own
         chapter = artefact.split("/")[0]
         if shipped.exists():
-            print(f"Chapter {chapter} has not been run with this preset: using the course's own {artefact}.")
+            print(f"Chapter {int(chapter[:2])} has not been run with this preset: using the course's own {artefact}.")
             return shipped
         raise CourseError(f"{own} is missing: run notebooks/{chapter} with preset {self.preset!r} first")
 

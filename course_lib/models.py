@@ -56,7 +56,9 @@ def load_model(name: str) -> PreTrainedModel:
     """A base model in float32, ready for inference."""
     import torch
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # one bar per loaded model says nothing here
     source = model_source(name)
     try:
         model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)

@@ -158,7 +158,8 @@ def build_report(run_root: Path, out: Path) -> Path:
     """Write the report of the run in ``run_root`` (``runs/<preset>``) to the HTML file ``out``.
 
     Needs ``results.json``, ``06_training/log.csv`` and ``run.json``, ``07_evaluation/before_sampled.csv`` and
-    ``after_sampled.csv`` (sampled completions have failures to show where greedy ones have none). Raises ``CourseError`` naming the file that is missing, damaged or of another run.
+    ``after_sampled.csv`` (sampled completions have failures to show where greedy ones have none). Raises
+    ``CourseError`` naming the file that is missing, damaged or of another run.
     """
     from jinja2 import Environment, StrictUndefined
 

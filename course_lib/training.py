@@ -14,6 +14,7 @@ from pathlib import Path
 from datasets import Dataset
 from tqdm.auto import tqdm
 from transformers import PrinterCallback, TrainerCallback, set_seed
+from transformers.utils import logging
 from trl import GRPOConfig, GRPOTrainer
 
 from course_lib.artifacts import write_json
@@ -160,6 +161,8 @@ def make_trainer(
 ) -> GRPOTrainer:
     """TRL's own trainer, on the preset's model with a fresh LoRA adapter. ``rows``: see ``tasks``."""
     set_seed(seed)
+    # The trainer warns that tokenizer and config name other EOS ids; generation stops at both (EOS_IDS).
+    logging.set_verbosity_error()
     tokenizer = load_tokenizer(preset.model)
     config = grpo_config(preset, output_dir / "checkpoints", seed)
     config.reward_weights = list(suite.weights)

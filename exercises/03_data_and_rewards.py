@@ -48,7 +48,8 @@ print("tags:", *TAGS)
 #
 # - it gets `completions` and, by keyword, other columns that it does not use;
 # - a completion is a string, or a list with one message, as in `[{"role": "assistant", "content": "the text"}]`;
-# - it returns a list with one number per completion.
+#   only its content counts, and a message may have other fields;
+# - it returns a list with one float per completion.
 
 # %% tags=["exercise"]
 def tag_reward(completions, **columns):
@@ -71,7 +72,7 @@ part_3.tag_reward.check(tag_reward)
 #
 # - the answer depends on nothing but the question: not on other rows, on the order, on chance or on the run;
 # - case and white space (also line ends, and spaces at both ends) make no difference;
-# - raising `test_percent` moves questions from train to test only, never back.
+# - raising `test_percent` moves questions from train to test only, never back; at 0 nothing is test, at 100 everything.
 
 # %% tags=["exercise"]
 def split_of(question, test_percent):

@@ -21,7 +21,7 @@
 # You will be able to
 #
 # - say what the course builds, and which chapter builds which part,
-# - choose a preset that fits your machine, and read off what it will cost,
+# - choose between the presets `smoke` and `laptop`, and read off what each will cost,
 # - check that your machine has what the course needs,
 # - see the base model answer, and see what GRPO will have to teach it.
 #
@@ -59,12 +59,12 @@ print(f"preset {settings.name}: {settings.about}")
 # %% [markdown]
 # ## What the course builds
 #
-# A language model answers a word problem. If it blurts out a number, it is often wrong; if it writes down the
-# steps first, it is often right. **GRPO** (group relative policy optimisation) teaches it to take the steps,
-# without ever showing it a worked solution. It draws several completions for each problem, grades them by code,
-# and makes those that did better than their group more likely.
+# A language model answers a word problem. If it blurts out a number, it is nearly always wrong; if it writes down
+# the steps first, it is nearly always right. **GRPO** (group relative policy optimisation) teaches it to take the
+# steps, without ever showing it a worked solution. It draws several completions for each problem, grades them by
+# code, and makes those that did better than their group more likely.
 #
-# The next cell draws the whole machine. The numbers are chapters.
+# The next cell draws the whole machine. The numbers in brackets are chapters.
 
 # %%
 boxes = {
@@ -88,14 +88,15 @@ fig.canvas.draw()  # the arrows need the boxes' final sizes
 for start, end in arrows:
     ends = {"patchA": drawn[start].get_bbox_patch(), "patchB": drawn[end].get_bbox_patch()}
     style = {"arrowstyle": "-|>", "color": "black", "shrinkA": 2, "shrinkB": 2}
-    line = "--" if end in (6, 7) else "-"
-    axis.annotate("", drawn[end].get_position(), drawn[start].get_position(), arrowprops=style | ends | {"ls": line})
+    style["linestyle"] = "--" if end in (6, 7) else "-"
+    tail, head = drawn[start].get_position(), drawn[end].get_position()
+    axis.annotate("", head, tail, arrowprops=style | ends)
 plt.show()
 
 # %% [markdown]
 # *Picture: solid arrows form a loop: policy, group of completions, rewards, advantages and loss, training step,
 # and back to the policy; problems and gold answers feed it. Dashed arrows lead out of the loop, from the policy
-# to evaluation and export.*
+# to evaluation, and from there to export.*
 #
 # The solid loop is one training step, repeated some dozens of times. What comes along the dashed arrows happens
 # once, at the end. Each chapter leaves a small file behind that a later one takes up; where a chapter has not
@@ -106,10 +107,10 @@ plt.show()
 # | 1 Setup | a checked machine | seconds |
 # | 2 GRPO theory | the loss by hand, equal to TRL's | seconds |
 # | 3 Data and rewards | problems, a split that holds, a first reward | seconds |
-# | 4 Model and LoRA | a LoRA layer by hand, a picture of the base model | about a minute |
-# | 5 Reward testing | rewards that withstand attack | about a minute |
-# | 6 Training | the trained adapter | minutes: the longest |
-# | 7 Evaluation | base model against trained model, with intervals | about a minute |
+# | 4 Model and LoRA | a LoRA layer by hand, a picture of the base model | seconds |
+# | 5 Reward testing | rewards that withstand attack | seconds |
+# | 6 Training | the trained adapter | minutes |
+# | 7 Evaluation | base model against trained model, with intervals | half a minute |
 # | 8 Export | one merged model that runs anywhere | seconds |
 
 # %% [markdown]
@@ -136,8 +137,8 @@ with pd.option_context("display.max_rows", None, "display.max_colwidth", 80):
 # the middle of a run.
 
 # %%
-half = get_preset("laptop", steps=25)
-print(f"half a run: {half.steps} steps, {half.train_problems} problems")
+half = get_preset(settings.name, steps=settings.steps // 2)
+print(f"half a run: steps {half.steps}, problems {half.train_problems}")
 for wrong in ({"group_size": 1}, {"accumulation": 3}, {"learning_rat": 1e-3}):
     try:
         get_preset("laptop", **wrong)
@@ -192,8 +193,8 @@ print(f"this preset ({settings.name}): {settings.steps} steps of {settings.compl
 # million parameters instead of a thousand million. It was trained from nothing on generated word problems and
 # knows nothing else. It has no licence to accept and nothing to download.
 #
-# Gemma 3 1B itself, for larger presets, comes from the Hugging Face Hub: there you accept Google's terms of use
-# once, on the page of the model, and log in.
+# No preset of the course uses Gemma 3 1B itself yet. It comes from the Hugging Face Hub: there you accept Google's
+# terms of use once, on the page of the model, and log in.
 #
 # A damaged file can look like a bad idea in your code, so the library compares checksums whenever it loads the
 # tiny model. Here it is done by itself:
@@ -205,10 +206,11 @@ print(f"checksums of {TINY.name} agree")
 print(f"model {settings.model}: {count_parameters(model)[0]:,} parameters, vocabulary of {len(tokenizer):,} tokens")
 
 # %% [markdown]
-# ## Three questions for the base model
+# ## Questions for the base model
 #
-# The **base model** is the model before GRPO. We ask it three problems from the test split, greedily: always the
-# most likely token. The prompt asks for steps between `<reasoning>` tags and the result between `<answer>` tags.
+# The **base model** is the model before GRPO. We ask it 64 problems from the test split (with `smoke` fewer) and
+# read the first three answers. It decodes greedily: always the most likely token. The prompt asks for steps between
+# `<reasoning>` tags and the result between `<answer>` tags.
 
 # %%
 rows = load_rows(settings.task, "test", min(settings.eval_problems, 64))
@@ -220,9 +222,9 @@ for _, done in answered.head(3).iterrows():
     print(f"  gold: {done['gold']}, right: {done['correct']}, well formed: {done['well_formed']}\n")
 
 # %% [markdown]
-# Look at *how* it answers. Often it does not do what it was asked: it blurts out a number, or it leaves the tags
-# out. Is that because it cannot do better? There is a simple test: write the first tag for it, and let it go on
-# from there.
+# Look at *how* it answers. It never does what it was asked: it puts a number between the answer tags at once,
+# without a step, and the number is nearly always wrong. Is that because it cannot do better? There is a simple
+# test: write the first tag for it, and let it go on from there.
 
 # %%
 prompts = [tokenizer.apply_chat_template(r["prompt"], add_generation_prompt=True, tokenize=False) for r in rows]
@@ -248,7 +250,8 @@ display(pd.DataFrame(rates, index=["accuracy", "well formed"]).T.round(2))
 # reward.
 #
 # Chapter 7 measures the same rates after training, on more problems and with intervals. With so few problems as
-# here, a difference of ten points may be luck.
+# here, ten points more or less may be luck. The gap between these two rows is far larger than that, and so is the
+# gain that training with `laptop` will bring.
 
 # %%
 path = write_json(run.chapter("01_setup") / "setup.json", {"machine": here, "preset": settings.to_dict()})

@@ -253,7 +253,7 @@ rollouts["per token"] = rollouts["log-probability"] / rollouts["tokens"]
 display(rollouts[["reward", "advantage", "tokens", "log-probability", "per token"]].round(2))
 
 # %%
-fig, axes = plt.subplots(2, 1, figsize=(10, 5.6))
+fig, axes = plt.subplots(2, 1, figsize=(10, 7))
 for i, axis in enumerate(axes):
     pieces = [tokenizer.decode([token]).replace("\n", "\\n") for token in completion_ids[i]]
     axis.bar(range(len(pieces)), logps[i, : len(pieces)], color="0.6", edgecolor="black")
@@ -269,10 +269,10 @@ plt.show()
 # bars are too short to see, a few are long. The two scales differ.*
 #
 # A bar that reaches far down is a token which the base model would rarely have written. Most bars are close to
-# zero: once the model has decided *how* to answer, the rest follows almost by itself. The long bars mark the
-# decisions, for instance whether to open the reasoning block at all. These are the places where GRPO will change
-# the model. In the lower panel, look at the place of the slip, `17-4=12`: does the model itself find the wrong
-# digit likely, and how does it go on afterwards?
+# zero: once the model has decided *how* to answer, the rest follows almost by itself. In the upper panel the long
+# bars (`<`, `reasoning`, `</`) are decisions about form: whether to open the reasoning block, and when to close it.
+# There GRPO will change the model. The longest bar, in the lower panel, is the slip: the `2` of `17-4=12`. The
+# model would hardly ever write it. Yet once it stands there, it is carried on without hesitation: `12*2=24`.
 
 # %% [markdown]
 # ## The ratio, and why it is clipped
@@ -566,22 +566,32 @@ display(pd.DataFrame([compare(batch, loss_type, 0.0) for loss_type in LOSS_TYPES
 # that has moved on: keep the log-probabilities as *old*, then shake the adapter at random, and compare again,
 # with and without the KL term.
 
+
 # %%
-both = [torch.cat([batch[f"prompt_{x}"], batch[f"completion_{x}"]], dim=1) for x in ("ids", "mask")]
-real = batch["completion_mask"].bool()
-torch.manual_seed(seed)
-with torch.no_grad():
-    old = token_logps(trainer.model, *both, real.shape[1], theory.temperature)
-    for std in (0.05, 0.1, 0.2, 0.4):  # shake harder until a twentieth of the tokens meets the clipping
+@torch.no_grad()
+def logps_now(batch):
+    both = [torch.cat([batch[f"prompt_{x}"], batch[f"completion_{x}"]], dim=1) for x in ("ids", "mask")]
+    return token_logps(trainer.model, *both, batch["completion_mask"].shape[1], theory.temperature)
+
+
+@torch.no_grad()
+def shake_adapter(batch, old):
+    """Shake harder and harder, until a twentieth of the tokens meets the clipping. Returns the ratios."""
+    for std in (0.05, 0.1, 0.2, 0.4):  # how hard depends on the adapter, so we try
         for name, parameter in trainer.model.named_parameters():
             if "lora_B" in name:
                 parameter.normal_(std=std)
-        new = token_logps(trainer.model, *both, real.shape[1], theory.temperature)
-        ratio = (new - old).exp()[real]
-        outside = ((ratio - 1).abs() > theory.epsilon).float().mean()
-        if outside > 0.05:
+        ratio = (logps_now(batch) - old).exp()[batch["completion_mask"].bool()]
+        if ((ratio - 1).abs() > theory.epsilon).float().mean() > 0.05:
             break
-batch["old_per_token_logps"] = old
+    return ratio
+
+
+# %%
+torch.manual_seed(seed)
+batch["old_per_token_logps"] = logps_now(batch)
+ratio = shake_adapter(batch, batch["old_per_token_logps"])
+outside = ((ratio - 1).abs() > theory.epsilon).float().mean()
 print(f"ratios from {ratio.min():.3f} to {ratio.max():.3f}; {outside:.0%} outside the clipping interval")
 table = pd.DataFrame([compare(batch, loss_type, beta) for beta in (0.0, 0.04) for loss_type in LOSS_TYPES])
 display(table.round(6))

@@ -56,7 +56,7 @@ from course_lib.tasks import check_leakage, gsm8k, load_rows, preset_rows, save_
 
 settings = get_preset(preset)
 run = Run(settings.name)
-pd.set_option("display.max_colwidth", 100)
+pd.set_option("display.max_colwidth", 100, "display.width", 180, "display.max_columns", 12)
 
 # %% [markdown]
 # ## What a task is
@@ -220,14 +220,19 @@ print(f"longest of {len(texts)} prompts: {longest} tokens; the preset's limit is
 # - Its **answer** is what stands between the answer tags, if there is exactly one pair and no reasoning tag
 #   follows. Text around the blocks spoils the form, not the answer. A right number anywhere else counts for
 #   nothing.
-# - The answer is **right** when it is exactly one number and that number equals the gold, as exact fractions.
+# - The answer is **right** when it can be read as one number and that number equals the gold, as exact fractions.
+#
+# What may stand around the number is fixed too. Before it: a sign and a currency sign, no words. After it: a per
+# cent sign, a currency sign or a unit of up to three words, and a full stop. A word such as "or" or "hundred" is no
+# unit, since it makes another number. A `\boxed{...}` around everything is taken off. Anything else is not read.
 #
 # First the numbers. Accepted, rejected, and odd ones:
 
 # %%
 accepted = ["26", "26.0", "26.", "$26", "1,000", "1 000", "-3", "\u22123", "1/2", ".5"]
-accepted += ["60 %", "3 hours", r"\boxed{72}"]
+accepted += ["60 %", "3 hours", "26 large red apples", r"\boxed{72}"]
 rejected = ["", "26 or 27", "20+6=26", "twenty", "10,00", "1e3", "1_000", "0x1A", "nan", "26 hundred", "1/0"]
+rejected += ["she has 26 apples", "26 apples in a box"]
 print("accepted:", {text: str(read_number(text)) for text in accepted})
 print("rejected:", {text: read_number(text) for text in rejected})
 print("0.1 + 0.2 == 0.3 as floats:", 0.1 + 0.2 == 0.3)
@@ -267,10 +272,16 @@ table["as asked, but cut off"] = probe(good, ended=False)
 display(pd.DataFrame(table).T)
 
 # %% [markdown]
-# Read the rows in pairs. Text in front or behind costs the form only. An open reasoning block still has a
-# readable answer. With two answers, or with the blocks swapped, there is **no** answer at all, whatever the
-# numbers say. None of these decisions is a law of nature, but each has a reason, and chapter 5 attacks them one
-# by one.
+# Compare each row with the first, *as asked*:
+#
+# - *Text in front*, *text behind*, *blank reasoning*, *reasoning left open* and *cut off* lose the form only. The
+#   answer can still be read.
+# - *Another spelling of 26* loses nothing.
+# - *Sentence in the answer* loses only the right answer: the form is full, but words stand before the number.
+# - *Blocks swapped* and *two answers* lose both. There is **no** answer at all, whatever the numbers say. The same
+#   holds where the answer tags are missing (*capital tags*, *right number, no tags*, *empty text*).
+#
+# None of these decisions is a law of nature, but each has a reason, and chapter 5 attacks them one by one.
 
 # %% [markdown]
 # ## A first reward
@@ -330,8 +341,9 @@ display(table)
 # - *Another spelling of 26*: strings are compared, not numbers. A right answer is punished.
 # - *Blank reasoning*: the form is paid for without any reasoning. The cheapest way to 1.5 points, so the policy
 #   goes there.
-# - *Blocks swapped*, *two answers*: answering first and reasoning afterwards is not reasoning, and with two
-#   answers the model picks up a point by trying twice.
+# - *Blocks swapped*: answering first and reasoning afterwards is not reasoning.
+# - *Two answers*: `first_reward` reads the first pair of tags and no further. So a completion that hedges is paid,
+#   although it says two things.
 #
 # The library's version is longer for these reasons and four more:
 #

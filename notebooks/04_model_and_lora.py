@@ -171,7 +171,7 @@ plt.show()
 
 # %%
 window = base.config.sliding_window
-length = min(4 * window, base.config.max_position_embeddings)
+length = min(8 * window, base.config.max_position_embeddings)
 ids = torch.randint(110, 600, (1, length))
 other = ids.clone()
 other[0, 0] += 1
@@ -185,8 +185,9 @@ assert reach["layer 1"] <= window - 1
 # %%
 figure, axes = plt.subplots(figsize=(8, 3))
 axes.imshow(changed[:6], cmap="Greys", vmin=0, vmax=1.6, aspect="auto", interpolation="nearest")
-axes.set_yticks(range(6), [f"{k + 1}, {t.split('_')[0]}" for k, t in enumerate(base.config.layer_types[:6])])
-axes.set_xticks(range(0, length + 1, window))
+kinds = [kind.split("_")[0] for kind in base.config.layer_types[:6]]
+axes.set_yticks(range(6), [f"{k}, {kind}" for k, kind in enumerate(kinds, 1)])
+axes.set_xticks(range(0, length + 1, 2 * window))
 axes.set(xlabel="position in the text (tokens)", ylabel="after layer")
 for edge in range(window, length, window):
     axes.axvline(edge - 0.5, color="black", linestyle=":", linewidth=1)
@@ -194,14 +195,15 @@ figure.tight_layout()
 plt.show()
 
 # %% [markdown]
-# *The picture: one row a layer, dark where the output changed. The dark part ends one window further to
-# the right with each sliding layer, like a staircase, until it fills the row.*
+# *The picture: one row a layer, dark where the output changed; dotted lines one window apart. The dark
+# part ends about one window further with each sliding layer; the full layer fills the row at once.*
 #
-# Read it as news travelling: each sliding layer hands it on by one window. A full layer needs no relay.
-# So Gemma 3 sees far although most of its layers are cheap.
+# Read it as news travelling: each sliding layer hands it on by at most one window. A full layer needs no
+# relay. So Gemma 3 sees far although most of its layers are cheap.
 #
-# Our prompts with their completions are about as long as the tiny model's window, so the window hardly
-# ever cuts anything here. In Gemma 3 1B, a window of 512 also holds a whole problem.
+# Prompt and worked solution together are often somewhat longer than the tiny model's window: for the last
+# tokens the sliding layers no longer see the start of the prompt; the full layer does. In Gemma 3 1B, a
+# window of 512 holds a whole problem.
 #
 # ## Where the parameters are
 #
@@ -277,14 +279,15 @@ for stop in ([1, 106], [1]):
     greedy = dict(do_sample=False, temperature=None, top_p=None, top_k=None)
     output = base.generate(**prompt, max_new_tokens=limit, eos_token_id=stop, pad_token_id=0, **greedy)
     completion = output[0, prompt["input_ids"].shape[1] :]
-    print(f"--- stop at {stop}: {len(completion)} tokens (limit {limit})")
-    print(tokenizer.decode(completion))
+    text, turns = tokenizer.decode(completion), completion.tolist().count(106)
+    print(f"--- stop at {stop}: {len(completion)} tokens (limit {limit}), token 106 among them: {turns}")
+    print(text if len(text) <= 60 else text[:60] + " ...")
 
 # %% [markdown]
-# With 106 missing the model talks on after its answer, until the limit or a chance `<eos>`. In
-# training, nearly every completion would then be cut off, and a completion that is cut off is never
-# well formed, however good its beginning. If you ever see `completions/clipped_ratio` at 1, look here
-# first.
+# With 106 missing the model does not stop: here it repeats `<end_of_turn>` up to the limit; another model
+# would write a new turn. (Only the first 60 characters are shown.) In training, nearly every completion
+# would then be cut off, and a completion that is cut off is never well formed, however good its
+# beginning. If you ever see `completions/clipped_ratio` at 1, look here first.
 #
 # ## LoRA, written in full
 #
@@ -356,7 +359,8 @@ print(f"largest difference that the update makes:   {(mine - frozen).abs().max()
 # %%
 policy_logits, base_logits = policy(**prompt).logits, base(**prompt).logits.detach()
 print("policy equal to the base model at the start:", torch.equal(policy_logits, base_logits))
-(-policy_logits.log_softmax(-1)[0, -1].max()).backward()
+loss = -policy_logits[0, -1].log_softmax(-1).max()  # any loss will do
+loss.backward()
 for side in ("lora_A", "lora_B"):
     squares = [p.grad.pow(2).sum() for n, p in policy.named_parameters() if side in n]
     print(f"norm of the first gradient of {side}: {torch.stack(squares).sum().sqrt():.2e}")
@@ -419,7 +423,7 @@ display(pd.DataFrame({"GB": {name: round(size / 1e9, 1) for name, size in memory
 
 # %% [markdown]
 # The first three rows leave out activations. The last row is the warning from above: the logits of one
-# modest batch weigh more than the adapter, its gradients and its optimiser state together.
+# modest batch weigh more than the whole model in float32.
 #
 # ## The reference model comes free
 #
@@ -456,7 +460,7 @@ temperatures = (0.5, 1.0, 1.5)
 asked_so_far = tokenizer(prompt_text + "<", return_tensors="pt", add_special_tokens=False)
 with torch.inference_mode():
     scores = base(**asked_so_far.to(base.device)).logits[0, -1]
-top = scores.topk(4).indices
+top = scores.topk(2).indices
 figure, axes = plt.subplots(figsize=(8, 3.4))
 for k, (t, hatch) in enumerate(zip(temperatures, ("", "//", ".."), strict=True)):
     chances = (scores / t).softmax(-1)[top]
@@ -469,10 +473,11 @@ figure.tight_layout()
 plt.show()
 
 # %% [markdown]
-# *The picture: for each of the four likeliest next tokens, three bars for three temperatures. The
-# likeliest token's bar is tallest at T = 0.5; the others' bars grow with T.*
+# *The picture: for each of the two likeliest next tokens, `answer` and `reasoning`, three bars for three
+# temperatures. The bars of the first shrink as T grows, those of the second grow.*
 #
-# A low temperature sharpens the choice, a high one levels it; **greedy** decoding is the limit $T \to
+# At a low temperature the first token takes nearly all; as $T$ rises, the second gets its share. So a low
+# temperature sharpens the choice, a high one levels it; **greedy** decoding is the limit $T \to
 # 0$. GRPO needs completions that differ, for a group of equal completions has no advantages. It also
 # needs probabilities that are the policy's own. Both speak for $T = 1$ with no top-k and no top-p, and
 # that is what the presets set. (TRL divides the logits by the temperature when it computes

@@ -50,6 +50,7 @@ from course_lib.rewards import correctness_reward, get_suite
 from course_lib.rollouts import GOLD, QUESTION, ROLLOUTS
 from course_lib.tasks import load_rows
 
+pd.set_option("display.max_colwidth", 100, "display.width", 180, "display.max_columns", 12)
 settings = get_preset(preset)
 run = Run(settings.name)
 
@@ -174,36 +175,23 @@ assert np.allclose(rewards["total"], rewards["total in chapter 2"])
 # 3. white space and an end mark after the text change nothing,
 # 4. a completion's score does not depend on its neighbours in the batch.
 #
-# The next cell builds odd texts from pieces that are likely to hurt and tests all four.
+# The next cell tests all four. Most of its odd texts are built from pieces that are likely to hurt. Those are
+# hardly ever well formed, so the others are a good completion with one such piece put in somewhere.
 
 # %%
 rng = random.Random(seed)
-pieces = [
-    "<reasoning>",
-    "</reasoning>",
-    "<answer>",
-    "</answer>",
-    "26",
-    "-",
-    "½",
-    "٢٦",
-    "\x00",
-    " ",
-    "\n",
-    "<",
-    "</",
-    "=",
-    "🙂",
-]
+pieces = "<reasoning> </reasoning> <answer> </answer> 26 - ½ ٢٦ < </ = 🙂".split() + ["\x00", " ", "\n"]
 odd = ["".join(rng.choices(pieces, k=rng.randint(0, 12))) for _ in range(1000)]
+for _ in range(500):
+    cut = rng.randint(0, len(good))
+    odd.append(good[:cut] + rng.choice(pieces) + good[cut:])
 whole = score(odd, GOLD).to_numpy()
 assert np.isfinite(whole).all() and whole.min() >= 0 and whole[:, :-1].max() <= 1
 assert (score([[{"role": "assistant", "content": text}] for text in odd], GOLD).to_numpy() == whole).all()
 assert (score([text + "<end_of_turn> \n" for text in odd], GOLD).to_numpy() == whole).all()
 assert (score(odd[::-1], GOLD).to_numpy()[::-1] == whole).all()
-print(
-    f"{len(odd)} odd texts pass; {int((whole[:, 0] > 0).sum())} of them were right, {int((whole[:, 1] > 0).sum())} well formed"
-)
+right, formed = (whole[:, :2] > 0).sum(axis=0)
+print(f"{len(odd)} odd texts pass; {right} of them were right, {formed} well formed")
 
 # %% [markdown]
 # And what about errors in the **data**? There the opposite holds: a gold answer that is no number must
@@ -255,8 +243,8 @@ plt.show()
 
 # %% [markdown]
 # *The picture: one column per group, a mark at each reward that occurs in it; the number in the mark is
-# how many completions got it. Round marks belong to groups with different rewards, crosses to groups in
-# which all are equal.*
+# how many completions got it. Round marks belong to groups with different rewards, crosses, if
+# there are any, to groups in which all are equal.*
 #
 # A group whose marks stand at different heights teaches: what stands higher is strengthened, what
 # stands lower is weakened. A group with a single mark teaches nothing, and generating it was wasted.
@@ -472,12 +460,21 @@ for weight in (0.0, 0.25, 0.5, 1.0, 2.0, 4.0):
     rows.append((weight, (a[right == 0] > 1e-6).mean(), (a[right == 1] < -1e-6).mean()))
 table = pd.DataFrame(rows, columns=["weight of form", "wrong but strengthened", "right but weakened"])
 display(table.set_index("weight of form").map("{:.0%}".format))
+print("wrong, but well formed:", int(((right == 0) & (formed == 1)).sum()), "of", len(samples), "completions")
 
 # %% [markdown]
-# Read the table downwards. With weight 0 nothing wrong is strengthened, but form is not taught either.
-# As the weight rises, more and more pushes go the wrong way. Some are the price of teaching form at
-# all; the suite's weight of 0.5 keeps the order of the toy rollouts, and being right is always worth
-# more than being neat.
+# Read each column downwards.
+#
+# - **Wrong but strengthened.** Only form can lift a wrong completion above its group's mean. So it has to be
+#   wrong *and* well formed. The line under the table counts such completions. If there are none, this column is
+#   0 at every weight: the danger in the plot is real, but these samples do not show it. It comes back if the
+#   model learns to be neat before it learns to be right.
+# - **Right but weakened.** This happens to a right completion without full form, when neat ones in its group
+#   lift the mean above it. A larger weight lifts it further. Look for the weight at which the column leaves 0:
+#   from there on, form is taught at the expense of right answers.
+#
+# With weight 0 neither can happen, but form is not taught either. The suite's weight of 0.5 keeps the order
+# of the toy rollouts, and being right is always worth more than being neat.
 #
 # Only **ratios** matter, by the way: advantages are divided by the group's standard deviation, so
 # doubling all weights leaves training as it is. The suite also states the total of its weights, so that

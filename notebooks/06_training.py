@@ -34,7 +34,6 @@ preset = "auto"
 seed = 0
 
 # %%
-import logging
 import tempfile
 from pathlib import Path
 
@@ -50,7 +49,6 @@ from course_lib.tasks import load_rows, saved_rows
 from course_lib.training import grpo_config, make_trainer, train
 
 pd.set_option("display.max_colwidth", 100, "display.width", 180, "display.max_columns", 12)
-logging.getLogger("transformers").setLevel(logging.ERROR)
 settings = get_preset(preset)
 run = Run(settings.name)
 folder = run.chapter("06_training")
@@ -90,9 +88,10 @@ knobs = [(name, str(values[name]), effect) for name, effect in sampling.items()]
 display(pd.DataFrame(knobs, columns=["setting", "value", "what it does"]))
 
 # %% [markdown]
-# The batch rule is the one that people trip over. TRL counts the batch in *completions*, not in prompts, and a group
-# must not be torn apart: batch size times accumulation has to be a multiple of G. The library starts from what you
-# think in (prompts a step, group size) and works the batch size out.
+# The batch rule is the one that people trip over. TRL counts the batch in *completions*, not in prompts, and a step
+# must hold whole groups: batch size times accumulation has to be a multiple of G. A single batch need not be one. The
+# advantages are worked out for the whole step before it is cut into batches, so a group may span two of them. The
+# library starts from what you think in (prompts a step, group size) and works the batch size out.
 #
 # Then the settings of **learning**.
 
@@ -174,8 +173,10 @@ plt.show()
 #
 # - **The lines are jagged.** Each step has other prompts, easy or hard. Compare averages over ten steps, never two
 #   neighbours.
-# - **Which component moves first?** Form is often quick to learn, since every group in which one completion is well
-#   formed and another is not points the same way. Correctness follows where it needs the reasoning.
+# - **Which component moves first?** In the course's own runs it is correctness. Where the base model writes its steps,
+#   it often leaves out tags of the reasoning block. But an answer after written steps is mostly right, whether or not
+#   the tags around the steps are complete, and being right earns more than form. So writing the steps is strengthened
+#   first. Form catches up later, when most completions are right and mainly the tags make a difference in a group.
 # - **Length.** Nobody rewards length here. If it rises, it is because completions that write down their steps are
 #   right more often, so their tokens have positive advantages. That is the learned "thinking".
 # - **Flat at the end.** Once most groups agree, there is little left to learn from. The next picture shows that.
@@ -293,40 +294,49 @@ display(pd.DataFrame(signs).T[columns].round(4))
 # - **Temperature near 0**: the completions of a group are copies of each other, so are their rewards. Look at the
 #   share of groups without variance: near 1. Every advantage is 0 and the gradient vanishes, while the reward
 #   itself gives no hint of it.
-# - **Cut off**: `clipped_ratio` is the share of completions that hit the length limit. Near 1, no completion can
-#   close its tags, so hardly any reward can be earned. The cure is a larger `max_completion_length`.
+# - **Cut off**: `clipped_ratio` is the share of completions that hit the length limit. None of those is well formed,
+#   and most have no room for steps *and* an answer. What reward is left comes from bare answers, which are short enough
+#   to get their answer tags closed, and now and then right. So the reward need not be 0. Compare
+#   `frac_reward_zero_std` with the first row as well: where no completion of a group gets a right answer out, all
+#   rewards are 0 and the group teaches nothing. The cure is a larger `max_completion_length`.
 #
 # Both show in the very first row of the log. Look at it before you leave a long run alone.
 #
-# A third failure shows late: **a learning rate that is too high**. The form of the answer is simple and survives
-# large steps. Arithmetic is not, and does not: the format reward rises as in a good run while the correctness
-# reward falls after a promising start. If your checkout has recorded runs of such failures, the next cell draws
-# them beside yours.
+# A third failure shows late, if it shows at all: **a learning rate that is too high**. Large steps can undo what has
+# been learned. Form is simple, arithmetic is not, so one might expect that the format reward rises as in a good run
+# while the correctness reward falls. But large steps can spoil both, or only make the curves rougher. If your checkout
+# has recorded runs of this kind, the next cell draws them beside yours. Which of these do you see? And from which step
+# on could you have told?
 
 # %%
 recorded_runs = sorted((DATA.parents[1] / "recorded").glob("*/log.csv"))
-figure, axis = plt.subplots(figsize=(8, 3.8), layout="constrained")
 curves = {"this run": log} | {path.parent.name: pd.read_csv(path) for path in recorded_runs}
-for (label, curve), style in zip(curves.items(), ["k-", "k--", "k:", "k-.", "k.-"], strict=False):
-    smooth = curve["correctness_reward"].rolling(5, min_periods=1).mean()
-    axis.plot(curve["step"], smooth, style, label=label)
-axis.set(xlabel="optimiser step", ylabel="correctness (mean of 5 steps)", ylim=(0, 1.02))
-axis.xaxis.get_major_locator().set_params(integer=True)
-axis.grid(alpha=0.3)
-axis.legend()
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.8), sharey=True, layout="constrained")
+for axis, part in zip(axes, ("correctness", "format"), strict=True):
+    for (label, curve), style in zip(curves.items(), ["k-", "k--", "k:", "k-.", "k.-"], strict=False):
+        smooth = curve[f"{part}_reward"].rolling(5, min_periods=1).mean()
+        axis.plot(curve["step"], smooth, style, label=label)
+    axis.set(title=part, xlabel="optimiser step", ylim=(0, 1.02))
+    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.grid(alpha=0.3)
+axes[0].set(ylabel="share of completions (mean of 5 steps)")
+axes[0].legend()
 plt.show()
-print(f"{len(recorded_runs)} recorded runs beside this one")
+if recorded_runs:
+    print("recorded beside this run:", ", ".join(path.parent.name for path in recorded_runs))
+else:
+    print("no recorded runs here: only your own is drawn")
 
 # %% [markdown]
-# *The picture: the share of right completions by step, smoothed over five steps; your run as a solid line, recorded
-# failures, if there are any, broken or dotted.*
+# *The picture: left the share of right completions by step, right the share of well formed ones, both smoothed over
+# five steps; your run as a solid line, recorded runs, if there are any, broken or dotted, with their names.*
 #
 # | what you see | likely cause | what to do |
 # |---|---|---|
 # | reward and gradient both 0 | no completion ever earns anything | an easier task, a graded reward, a base model that succeeds sometimes |
 # | gradient 0, reward above 0 | groups without variance | temperature 1, larger groups, problems of mixed difficulty |
-# | `clipped_ratio` near 1 | completions cut off | raise `max_completion_length`; check that the end-of-turn token stops generation |
-# | format up, correctness down | learning rate too high | lower it, or see more prompts a step |
+# | `clipped_ratio` high | completions cut off | raise `max_completion_length`; check that the end-of-turn token stops generation |
+# | a component falls, or gets rough, after a good start | learning rate too high | lower it, or see more prompts a step |
 # | reward up, completions odd | the reward is being gamed | read completions; go back to chapter 5 |
 #
 # The last row is the one that no curve shows: always read some completions. Chapter 7 does.
@@ -340,12 +350,12 @@ print(f"Written: {', '.join(sorted(p.name for p in folder.iterdir()))} in {folde
 # - A step: sample groups, grade, compare within the group, one update. Most of the time is sampling.
 # - Watch the reward and its components, the completion length and the norm of the gradient. Not the loss.
 # - A group in which all rewards are equal teaches nothing.
-# - The first row of the log shows most failures. A learning rate that is too high shows later, as falling
-#   correctness under a fine-looking format.
+# - The first row of the log shows most failures. A learning rate that is too high may show only later, so look at
+#   correctness and format apart.
 #
 # ## Exercises
 #
-# `exercises/06_training`: plan a batch that fits into memory and keeps groups whole; write the function that reads a
+# `exercises/06_training`: plan a batch that fits into memory; write the function that reads a
 # log and names what is wrong with the run.
 #
 # ## Next

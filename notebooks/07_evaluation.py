@@ -25,7 +25,7 @@
 # - test a difference on paired answers;
 # - read transcripts, the failures among them, and say what changed besides the score.
 #
-# **Time**: a minute or two of computing on two CPU cores with the preset `laptop`, 20 minutes of reading.
+# **Time**: about half a minute of computing on two CPU cores with the preset `laptop`, 20 minutes of reading.
 # **Needs**: the adapter of chapter 6. Where you have not run it, the course's own adapter is used.
 
 # %% tags=["parameters"]
@@ -33,7 +33,6 @@ preset = "auto"
 seed = 0
 
 # %%
-import logging
 from math import comb, sqrt
 
 import matplotlib.pyplot as plt
@@ -52,7 +51,6 @@ from course_lib.rollouts import GOLD, QUESTION, ROLLOUTS
 from course_lib.statistics import mcnemar_exact, wilson
 from course_lib.tasks import saved_rows
 
-logging.getLogger("transformers").setLevel(logging.ERROR)
 pd.set_option("display.width", 180, "display.max_columns", 12)
 settings = get_preset(preset)
 run = Run(settings.name)
@@ -137,9 +135,8 @@ def wilson_by_hand(right, n, z=1.96):
 
 for right, n in [(0, 16), (8, 16), (256, 512), (0, 512)]:
     low, high = wilson_by_hand(right, n)
-    print(
-        f"{right:>3} of {n:>3}: {low:.3f} to {high:.3f}; the library says", *(f"{end:.3f}" for end in wilson(right, n))
-    )
+    library = " to ".join(f"{end:.3f}" for end in wilson(right, n))
+    print(f"{right:>3} of {n:>3}: {low:.3f} to {high:.3f}; the library says {library}")
 
 # %% [markdown]
 # Even 0 right answers leave room for a rate above 0, and the more problems, the less room. How fast does an interval
@@ -176,7 +173,8 @@ plt.show()
 # %%
 was, now = before["greedy"]["correct"], after["greedy"]["correct"]
 names = {False: "wrong", True: "right"}
-display(pd.crosstab(was.map(names).rename("base model"), now.map(names).rename("trained model")))
+counts = pd.crosstab(was.map(names).rename("base model"), now.map(names).rename("trained model"))
+display(counts.reindex(index=["right", "wrong"], columns=["right", "wrong"], fill_value=0))
 fixed, broken = int((~was & now).sum()), int((was & ~now).sum())
 print(f"fixed (wrong, then right): {fixed}; broken (right, then wrong): {broken}")
 
@@ -193,7 +191,8 @@ def mcnemar_by_hand(fixed, broken):
     return min(1.0, 2 * tail)
 
 
-print(f"this evaluation: p = {mcnemar_by_hand(fixed, broken):.2g} (library: {mcnemar_exact(fixed, broken):.2g})")
+ours, library = mcnemar_by_hand(fixed, broken), mcnemar_exact(fixed, broken)
+print(f"this evaluation: p = {ours:.2g} (library: {library:.2g})")
 for pair in [(6, 2), (12, 4), (24, 8), (48, 16)]:
     print(f"fixed {pair[0]:>2}, broken {pair[1]:>2}: p = {mcnemar_by_hand(*pair):.4f}")
 
@@ -231,7 +230,8 @@ plt.show()
 # %% [markdown]
 # ## Where is it right?
 #
-# One rate over all problems hides a slope: problems with more steps are harder.
+# One rate over all problems may hide a slope. The next cell takes the sampled answers, and sorts the problems by the
+# number of steps that they need.
 
 
 # %%
@@ -246,24 +246,28 @@ def by_steps(axis, table, style, label):
     axis.plot(means.index + shift, means, style, color="black", label=label)
 
 
-if before["greedy"]["steps"].notna().all():
+if before["sampled"]["steps"].notna().all():
     figure, axis = plt.subplots(figsize=(6.5, 3.8), layout="constrained")
-    by_steps(axis, before["greedy"], "s--", "base")
-    by_steps(axis, after["greedy"], "o-", "trained")
-    for steps, n in before["greedy"]["steps"].value_counts().items():
-        axis.annotate(f"n = {n}", (steps, 2), ha="center", fontsize=8)
-    axis.set(xlabel="arithmetic steps in the problem", ylabel="right, greedy (%)", ylim=(0, 103))
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    by_steps(axis, before["sampled"], "s--", "base")
+    by_steps(axis, after["sampled"], "o-", "trained")
+    asked = before["sampled"]["steps"].value_counts().sort_index()
+    axis.set_xticks(asked.index, [f"{steps}\n(n = {n})" for steps, n in asked.items()])
+    axis.set(xlabel="arithmetic steps in the problem", ylabel="right, sampled (%)", ylim=(0, 103))
     axis.legend()
     plt.show()
+    guessed = 100 * before["greedy"].groupby("steps")["correct"].mean()
+    print("base, greedy:", ", ".join(f"{steps} steps {rate:.1f} %" for steps, rate in guessed.items()))
 
 # %% [markdown]
-# *The picture: the share of right greedy answers against the number of steps, base model dashed with squares,
-# trained model solid with dots, thin vertical lines for the intervals, the number of problems at the bottom.*
+# *The picture: the share of right sampled answers against the number of steps, base model dashed with squares,
+# trained model solid with dots, thin vertical lines for the intervals. The number of problems stands below each
+# number of steps.*
 #
-# The intervals are wider than before: each point has only its share of the problems. Compare the two lines at the
-# largest number of steps. Guessing an answer at once becomes hopeless there, while step by step only one more line
-# has to be written.
+# The intervals are wider than before: each point has only its share of the problems. The greedy answers of the base
+# model are all guesses made at once. The printed line shows that guessing is right about as rarely at 3 steps as at 5.
+# Step by step the model is nearly always right (with `laptop`). What is still lost here is mostly the price of
+# sampling: each line is one more chance to draw a bad token, so expect the longest problems to lose most. Do the
+# intervals let you say so?
 
 # %% [markdown]
 # ## What else changed: the length
@@ -317,9 +321,10 @@ show("still wrong", False, False)
 show("right before and after", True, True)
 
 # %% [markdown]
-# In the *broken* and *still wrong* ones, find the first wrong line. Was a sentence of the question misread, or is the
-# arithmetic wrong, or is the reasoning right and the answer not copied from it? These three need different cures.
-# The reward only saw the final answer, so it could not tell them apart.
+# In the *broken* and *still wrong* ones, find the first thing that went wrong. Was a sentence of the question misread?
+# Is the arithmetic wrong? Is the reasoning right and the answer not copied from it? Did the form break, or did the
+# model blurt a number after all? These need different cures. The rewards saw only the final answer and the form, not
+# the lines between, so they could not tell the first three apart.
 #
 # Now the question that has travelled through the course, with its four toy rollouts. They were written by hand.
 # What do the two models write?
@@ -335,7 +340,8 @@ for label, model in (("base", base), ("trained", trained)):
     print(f"\n--- {label}: correct {found.correct}, well formed {found.well_formed}\n{answer.text}")
 
 # %% [markdown]
-# Which of the four toy rollouts does each completion resemble?
+# Which of the four toy rollouts does each completion resemble? (The base model's has the form of one of them, but is
+# it right?)
 #
 # ## What this evaluation does not show
 #

@@ -46,7 +46,8 @@ print("tags:", *TAGS)
 #
 # - it gets `completions` and, by keyword, other columns that it does not use;
 # - a completion is a string, or a list with one message, as in `[{"role": "assistant", "content": "the text"}]`;
-# - it returns a list with one number per completion.
+#   only its content counts, and a message may have other fields;
+# - it returns a list with one float per completion.
 
 
 # %% tags=["exercise"]
@@ -107,7 +108,7 @@ for reward in (format_reward, tag_reward):
 #
 # - the answer depends on nothing but the question: not on other rows, on the order, on chance or on the run;
 # - case and white space (also line ends, and spaces at both ends) make no difference;
-# - raising `test_percent` moves questions from train to test only, never back.
+# - raising `test_percent` moves questions from train to test only, never back; at 0 nothing is test, at 100 everything.
 
 
 # %% tags=["exercise"]

@@ -47,6 +47,9 @@ settings = get_preset(preset)
 # - `batch_size`: the largest number of completions that is at most `fits` and divides the completions of a step;
 # - `accumulation`: how many such batches make one step;
 # - `steps`: how many full steps the problems allow when each problem is used once.
+#
+# A batch need not hold whole groups: a group may span two or more batches. TRL only wants `batch_size` times
+# `accumulation` to be a multiple of the group size, and a step of whole prompts always is.
 
 
 # %% tags=["exercise"]
@@ -64,7 +67,7 @@ part_6.plan_batch.check(plan_batch)
 # %% [markdown] tags=["solution"]
 # **What it leads to.** The step is the same whatever fits: the same completions, the same advantages, the same update
 # up to rounding. Only the time differs. That is why memory should never decide the group size: it decides the
-# accumulation. Note too that a batch need not hold whole groups. The advantages are computed once for all the
+# accumulation. Note too why a group may span batches. The advantages are computed once for all the
 # completions of the step, before they are cut into batches.
 
 # %% tags=["solution"]
@@ -86,7 +89,7 @@ for fits in (settings.completions_per_step, 48, 10, 1):
 # 4. `"collapsed"`: the mean `reward` of the last five rows is below 0.8 times the best mean of any five rows in a row;
 # 5. `"healthy"`: none of these.
 #
-# The order matters: completions that are cut off earn nothing, and groups that earn nothing have no contrast. The
+# The order matters: completions that are cut off seldom earn anything, and groups that earn nothing have no contrast. The
 # first name in the list is the cause, the later ones its consequences.
 
 

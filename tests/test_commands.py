@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from course_lib.artifacts import read_json
+from course_lib.report import results_table
 
 ROOT = Path(__file__).parents[1]
 
@@ -70,3 +75,40 @@ def test_importing_the_library_needs_no_torch():
     modules = "presets tasks grading rewards prompts artifacts statistics models evaluation checks"
     code = f"import sys; from course_lib import {', '.join(modules.split())}; sys.exit('torch' in sys.modules)"
     assert call("-c", code).returncode == 0
+
+
+@pytest.mark.slow
+def test_an_interrupted_course_goes_on_with_the_chapter_it_was_in(tmp_path):
+    """A recorded run, cut back to before its last chapter: only that chapter runs, then table and report."""
+    run = tmp_path / "laptop"
+    shutil.copytree(ROOT / "recorded/laptop/seed-0", run)
+    before = read_json(run / "progress.json")
+    assert len(before["done"]) == 8
+    cut = {**before, "done": {name: s for name, s in before["done"].items() if name != "08_export"}}
+    (run / "progress.json").write_text(json.dumps(cut))
+    shutil.rmtree(run / "08_export")
+    done = call("tools/run_course.py", "--preset", "laptop", "--seed", "0", COURSE_RUNS=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "Going on after 07_evaluation" in done.stdout
+    assert results_table(read_json(run / "results.json")) in done.stdout and (run / "report.html").is_file()
+    assert sorted(path.name for path in (run / "notebooks").iterdir()) == ["08_export.ipynb"]
+    after = read_json(run / "progress.json")["done"]
+    assert len(after) == 8 and {name: after[name] for name in cut["done"]} == cut["done"]
+    assert read_json(run / "08_export/export.json")["token_agreement"] == 1.0
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not here")
+def test_a_workbook_is_never_overwritten(tmp_path):
+    """`make notebooks` writes exercises/ anew; what a learner has filled in must lie elsewhere, and stay."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    shutil.copytree(ROOT / "exercises", tmp_path / "exercises")
+    for name in ("requirements.txt", "pyproject.toml", "tools/make_venv.py", ".venv/installed"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "workbook").mkdir()
+    mine = tmp_path / "workbook/01_setup.py"
+    mine.write_text("my answer")
+    subprocess.run(["make", "workbook"], cwd=tmp_path, check=True, capture_output=True)
+    assert mine.read_text() == "my answer"
+    names = [{path.name for path in (tmp_path / folder).iterdir()} for folder in ("exercises", "workbook")]
+    assert names[0] == names[1] and len(names[0]) == 16

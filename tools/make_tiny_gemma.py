@@ -66,6 +66,7 @@ PHASES = {
     "skill": dict(steps=4500, batch=32, peak_lr=2e-3, final_lr=5e-5),
     "habit": dict(steps=600, batch=32, peak_lr=3e-4, final_lr=2e-5),
 }
+CHECKPOINT_EVERY = 100  # steps
 # Gemma 3's turns; system text goes in front of the first user turn, the assistant is called "model".
 CHAT_TEMPLATE = """\
 {{- bos_token -}}
@@ -270,7 +271,7 @@ def train(model: Gemma3ForCausalLM, tokenizer: PreTrainedTokenizerFast, work: Pa
         optimizer.zero_grad(set_to_none=True)
         if step % 25 == 24:
             log.append({"step": step + 1, "phase": phase, "loss": round(loss.item(), 4)})
-        if step % 100 == 99 or step + 1 == len(plan):
+        if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == len(plan):
             seconds = time.perf_counter() - started
             state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
             state |= {"step": step + 1, "seconds": seconds, "log": log}

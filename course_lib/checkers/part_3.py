@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import builtins
 import math
+import numbers
 import random
+import sys
 from collections.abc import Callable
 from unittest import mock
 
@@ -26,6 +28,21 @@ TAGGED = (
     ("<Answer>4</ANSWER>", 0.0, "tags are case-sensitive"),
     ("", 0.0, "an empty completion earns nothing"),
 )
+
+
+def _rewards(found: object, n: int) -> list[float]:
+    if found is None:
+        raise Incorrect("The function returned nothing (None): end it with a `return` of the list of rewards.")
+    if isinstance(found, (int, float)):
+        raise Incorrect("A reward returns a list, one number per completion, not one number for the batch.")
+    if not isinstance(found, list):
+        raise Incorrect(f"A reward returns a list of floats, not a value of type {type(found).__name__}.")
+    if len(found) != n:
+        raise Incorrect(f"{n} completions went in, {len(found)} rewards came out.")
+    for value in found:
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            raise Incorrect(f"A reward returns a list of floats; yours holds {value!r:.60} ({type(value).__name__}).")
+    return [float(value) for value in found]
 
 
 @exercise(
@@ -50,23 +67,21 @@ def tag_reward(answer: Callable) -> None:
         raise Incorrect(
             "TRL passes every column of the dataset by keyword: take them with **columns, even unused."
         ) from error
-    if isinstance(found, (int, float)):
-        raise Incorrect("A reward returns a list, one number per completion, not one number for the batch.")
-    found = [float(value) for value in found]
-    if len(found) != len(texts):
-        raise Incorrect(f"{len(texts)} completions went in, {len(found)} rewards came out.")
+    found = _rewards(found, len(texts))
     for reward, (text, wanted, why) in zip(found, TAGGED, strict=True):
         if not math.isclose(reward, wanted):
             raise Incorrect(f"{text!r} earned {reward:g} instead of {wanted:g}: {why}.")
 
-    chat = [[{"role": "assistant", "content": text}] for text in texts]
     mend = "TRL passes chat completions as lists of messages: take the text out of the first message"
-    try:
-        again = [float(value) for value in answer(completions=chat, **extra)]
-    except (AttributeError, TypeError) as error:
-        raise Incorrect(f"{mend} ({type(error).__name__}: {error}).") from error
-    if again != found:
-        raise Incorrect(f"{mend}; given messages, the rewards were {again}.")
+    for fields in ({}, {"name": "<answer>", "note": "</reasoning>"}):
+        chat = [[{"role": "assistant", **fields, "content": text}] for text in texts]
+        try:
+            again = answer(completions=chat, **extra)
+        except (AttributeError, TypeError, KeyError) as error:
+            raise Incorrect(f"{mend} ({type(error).__name__}: {error}).") from error
+        if (again := _rewards(again, len(texts))) != found:
+            other = "; here the messages have other fields with tags in them, which must not count" if fields else ""
+            raise Incorrect(f"{mend}, its 'content'{other}. Given messages, the rewards were {again}.")
 
 
 def _parts(answer: Callable, questions: list[str], *percent: int) -> list[str]:
@@ -90,6 +105,16 @@ def _parts(answer: Callable, questions: list[str], *percent: int) -> list[str]:
     ),
 )
 def split_of(answer: Callable) -> None:
+    states = random.getstate(), "numpy" in sys.modules and sys.modules["numpy"].random.get_state()
+    try:
+        _judge_split(answer)
+    finally:
+        random.setstate(states[0])
+        if states[1]:
+            sys.modules["numpy"].random.set_state(states[1])
+
+
+def _judge_split(answer: Callable) -> None:
     questions = [f"A farm has {i} cows. It sells 7. How many are left?" for i in range(1000, 4000)]
     salted = []
 
@@ -104,29 +129,63 @@ def split_of(answer: Callable) -> None:
             "Python's hash() of a text is salted: it differs from one run of Python to the next, and so would the "
             "split. Take hashlib.sha256."
         )
-    random.seed(1234)
+    _seed(1234)
     if _parts(answer, questions, 10) != found or _parts(answer, questions[::-1], 10)[::-1] != found:
         raise Incorrect(
             "The same question came into another split the second time: the split depends on chance or on order, "
             "not on the question alone."
         )
-    share = found.count("test") / len(found)
-    if not 0.07 < share < 0.13:
-        raise Incorrect(
-            f"With 10 per cent asked for, {share:.1%} of 3,000 questions came into the test split (all have the "
-            "same length and differ in one number)."
-        )
-    half = _parts(answer, questions, 50)
-    if not 0.46 < half.count("test") / len(half) < 0.54:
-        raise Incorrect(f"With 50 per cent asked for, {half.count('test') / len(half):.1%} are test questions.")
-    if any(small == "test" and large == "train" for small, large in zip(found, half, strict=True)):
-        raise Incorrect(
-            "A question that is in a test split of 10 per cent should still be there at 50 per cent: hash the "
-            "question alone, and compare the bucket with the percentage."
-        )
+    _check_shares(answer, questions, found)
+    for percent, name in ((0, "no"), (100, "every")):
+        if _parts(answer, questions[:300], percent).count("test") != 3 * percent:
+            raise Incorrect(f"With {percent} per cent asked for, {name} question should be a test question.")
+    _check_normalised(answer, questions, found)
+    _check_chance(answer)
+
+
+def _check_shares(answer: Callable, questions: list[str], found: list[str]) -> None:
+    smaller, less = found, 10
+    for percent in (10, 30, 50):
+        parts = _parts(answer, questions, percent)
+        share = parts.count("test") / len(parts)
+        if abs(share - percent / 100) > 0.035:
+            raise Incorrect(
+                f"With {percent} per cent asked for, {share:.1%} of 3,000 questions came into the test split (all "
+                "have the same length and differ in one number)."
+            )
+        if any(before == "test" and now == "train" for before, now in zip(smaller, parts, strict=True)):
+            raise Incorrect(
+                f"A question that is in a test split of {less} per cent should still be there at {percent} per cent: "
+                "hash the question alone, and compare the bucket with the percentage."
+            )
+        smaller, less = parts, percent
+
+
+def _check_normalised(answer: Callable, questions: list[str], found: list[str]) -> None:
     for change, what in (
         (str.upper, "capital letters"),
         (lambda q: "  " + q.replace(" ", "  ") + "\n", "spaces and line ends"),
+        (lambda q: q.replace(" ", "\n"), "line ends between the words"),
+        (lambda q: "\t" + q.replace(" ", " \t", 3) + "\r\n", "tabs"),
     ):
         if _parts(answer, [change(question) for question in questions], 10) != found:
             raise Incorrect(f"The same question with other {what} came into another split: normalise it first.")
+
+
+def _seed(value: int) -> None:
+    random.seed(value)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(value)
+
+
+def _check_chance(answer: Callable) -> None:
+    """Chance that is kept in a store gives the same answer twice. But new questions all draw the same number."""
+    parts = []
+    for i in range(100):
+        _seed(1234)
+        parts += _parts(answer, [f"A pond holds {i + 100} fish. How many eyes look up?"], 50)
+    if len(set(parts)) == 1:
+        raise Incorrect(
+            "The first answer to a question was drawn by chance and then kept: another run of Python would draw "
+            "another one. Compute it from the question alone."
+        )

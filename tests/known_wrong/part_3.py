@@ -2,6 +2,9 @@
 
 import hashlib
 import random
+import re
+
+import numpy as np
 
 TAGS = ("<reasoning>", "</reasoning>", "<answer>", "</answer>")
 
@@ -36,6 +39,27 @@ def any_case(completions, **columns):
 
 def total(completions, **columns):
     return float(sum(no_columns(completions)))
+
+
+def no_return(completions, **columns):
+    no_columns(completions)
+
+
+def as_text(completions, **columns):
+    """Counts in the printed message, and so in all its fields."""
+    return no_columns(map(str, completions))
+
+
+def every_field(completions, **columns):
+    return no_columns([c if isinstance(c, str) else " ".join(c[0].values()) for c in completions])
+
+
+def as_tuple(completions, **columns):
+    return tuple(no_columns(completions))
+
+
+def as_strings(completions, **columns):
+    return [str(reward) for reward in no_columns(completions)]
 
 
 def bucket(question):
@@ -82,6 +106,39 @@ def percent_hashed(question, percent):
     return "test" if bucket(f"{percent} {plain(question)}") < percent else "train"
 
 
+def only_blanks(question, percent):
+    return as_written(re.sub(" +", " ", question.lower()).strip(), percent)
+
+
+def only_ends(question, percent):
+    return as_written(re.sub("[ \n]+", " ", question.lower()).strip(), percent)
+
+
+def at_most(question, percent):
+    return "test" if bucket(plain(question)) <= percent else "train"
+
+
+def in_tens(question, percent):
+    """Right at 10 and 50, by halves in between."""
+    return as_written(plain(question), 50 if percent > 10 else percent)
+
+
+def moved(question, percent):
+    """Takes its share from the other end above 10 per cent."""
+    n = bucket(plain(question))
+    return "test" if (n < percent if percent <= 10 else n >= 100 - percent) else "train"
+
+
+class Kept:
+    """Draws once for each question and keeps what it drew."""
+
+    def __init__(self, draw=random.random):
+        self.draw, self.kept = draw, {}
+
+    def __call__(self, question, percent):
+        return "test" if self.kept.setdefault(plain(question), self.draw()) * 100 < percent else "train"
+
+
 def true_or_false(question, percent):
     return bucket(plain(question)) < percent
 
@@ -106,6 +163,13 @@ WRONG = {
         ("all or nothing", all_or_nothing, "two of the four"),
         ("case ignored", any_case, "case-sensitive"),
         ("one number for the batch", total, "one number per completion"),
+        ("no return", no_return, "`return`"),
+        ("the message as text", as_text, "other fields"),
+        ("all fields of the message", every_field, "other fields"),
+        ("a tuple", as_tuple, "type tuple"),
+        ("a map", lambda completions, **columns: map(len, completions), "type map"),
+        ("numbers as text", as_strings, "list of floats"),
+        ("too few", lambda completions, **columns: no_columns(completions)[1:], "rewards came out"),
     ],
     "part_3.split_of": [
         ("not normalised", as_written, "normalise"),
@@ -115,9 +179,16 @@ WRONG = {
         ("random", drawn, "chance"),
         ("in turn", Turns(), "order"),
         ("length of the question", by_length, "same length"),
-        ("percentage ignored", ten_always, "With 50 per cent"),
+        ("percentage ignored", ten_always, "With 30 per cent"),
         ("swapped", swapped, "With 10 per cent"),
         ("percentage hashed too", percent_hashed, "still be there"),
         ("a truth value", true_or_false, '"train" or "test"'),
+        ("line ends not normalised", only_blanks, "line ends"),
+        ("tabs not normalised", only_ends, "tabs"),
+        ("one per cent too many", at_most, "With 0 per cent"),
+        ("30 taken for 50", in_tens, "With 30 per cent"),
+        ("another share above 10", moved, "still be there"),
+        ("drawn once and kept", Kept(), "then kept"),
+        ("drawn with numpy and kept", Kept(np.random.random), "then kept"),
     ],
 }

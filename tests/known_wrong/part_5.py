@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from course_lib.grading import completion_text, is_well_formed
+from course_lib.grading import completion_text, grade, is_well_formed
 from course_lib.tasks.toy_math import equations, read_signature
 
 TAGS = ("<reasoning>", "</reasoning>", "<answer>", "</answer>")
@@ -67,6 +67,33 @@ def own_form(completions, **columns):
     return [1.0 if is_well_formed(t) and t.endswith(TAGS[3]) else points(t) for t in texts]
 
 
+def stub(question):
+    raise NotImplementedError("Exercise: replace this line.")
+
+
+def correct_not_form(completions, answer, **columns):
+    texts = map(completion_text, completions)
+    return [1.0 if grade(t, a).correct else points(t) for t, a in zip(texts, answer, strict=True)]
+
+
+def never_full(completions, **columns):
+    """Asks whether the answer is 0, and so never pays in full."""
+    texts = map(completion_text, completions)
+    return [1.0 if grade(t, 0).correct else points(t) for t in texts]
+
+
+def needs_ids(completions, completion_ids, **columns):
+    return [points(completion_text(c)) for c in completions]
+
+
+def looks_for_ids(completions, **columns):
+    return [points(completion_text(c)) for c, _ in zip(completions, columns["completion_ids"], strict=True)]
+
+
+def no_return(completions, **columns):
+    own_form(completions)
+
+
 WRONG = {
     "part_5.red_team": [
         ("one number only", [lambda question: "26", nothing, tags], "any_number: only 0 points"),
@@ -77,6 +104,9 @@ WRONG = {
         ("a megabyte", [lambda question: numbers(question) * 4000, nothing, tags], "a shorter text"),
         ("None", [lambda question: None, nothing, tags], "returned NoneType"),
         ("two functions", [numbers, nothing], "three functions"),
+        ("one stub left", [numbers, stub, tags], "still a stub: stub"),
+        ("one ... left", [numbers, nothing, lambda question: ...], "still a stub: <lambda>"),
+        ("a stub beside a wrong attack", [nothing, nothing, stub], "any_number: only 0 points"),
     ],
     "part_5.part_marks": [
         ("tags that occur", occurs, "exactly once"),
@@ -87,5 +117,10 @@ WRONG = {
         ("strings only", strings_only, "completion_text"),
         ("points for None", none_as_text, "given None: 0.25"),
         ("spoilt by the end mark", own_form, "end mark"),
+        ("right instead of well formed", correct_not_form, ".correct was asked"),
+        ("never paid in full", never_full, ".correct is about the answer"),
+        ("requires completion_ids", needs_ids, "Do not rely on any column"),
+        ("looks for completion_ids", looks_for_ids, "Do not rely on any column"),
+        ("no return", no_return, "returned None"),
     ],
 }
