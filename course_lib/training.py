@@ -17,7 +17,7 @@ from transformers import PrinterCallback, TrainerCallback, set_seed
 from transformers.utils import logging
 from trl import GRPOConfig, GRPOTrainer
 
-from course_lib.artifacts import write_json
+from course_lib.artifacts import read_json, write_json
 from course_lib.errors import DataError, TrainingError
 from course_lib.models import load_model, load_tokenizer, lora_config, machine
 from course_lib.presets import Preset
@@ -226,6 +226,8 @@ def train(
         raise TrainingError(f"the LoRA B matrices have norm {norm} after training: nothing was learned")
     adapter = output_dir / "adapter"
     trainer.model.save_pretrained(str(adapter))
+    named = adapter / "adapter_config.json"
+    write_json(named, read_json(named) | {"base_model_name_or_path": preset.model})  # not a path of this machine
     (adapter / "README.md").unlink(missing_ok=True)  # PEFT's empty card; the course writes a real one on export
     write_json(
         output_dir / "run.json",

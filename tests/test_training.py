@@ -47,6 +47,8 @@ def test_a_run_leaves_adapter_log_and_record(trained, settings):
     assert record["machine"]["trl"] and record["lora_b_norm"] > 0 and record["train_seconds"] > 0
     assert not (trained.adapter.parent / "checkpoints").exists()
     assert {p.suffix for p in trained.adapter.iterdir()} == {".json", ".safetensors"}
+    config = json.loads((trained.adapter / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == "tiny"  # a path would be of no use elsewhere
 
 
 def test_the_adapter_changes_the_model(trained, rows):
