@@ -77,6 +77,7 @@ class Timed:
 
             def on_step_end(self, *args, **kwargs):
                 timed.now["total"] += time.perf_counter()
+                timed.now["rest"] = timed.now["total"] - sum(timed.now[part] for part in PARTS[:-1])
                 timed.steps.append(dict(timed.now))
 
         # The batch is generated while the step's inputs are prepared, inside the step.
@@ -84,10 +85,8 @@ class Timed:
         self.trainer.train()
 
     def medians(self, skip: int) -> dict[str, float]:
-        rows = self.steps[skip:]
-        found = {p: statistics.median(r.get(p, 0.0) for r in rows) for p in (*PARTS[:-1], "total")}
-        found["rest"] = found["total"] - sum(found[p] for p in PARTS[:-1])
-        return found
+        """Seconds of each part; medians of parts need not add up to the median of the whole."""
+        return {part: statistics.median(row[part] for row in self.steps[skip:]) for part in (*PARTS, "total")}
 
 
 def default_trainer(preset: Preset, rows: list[dict], folder: Path) -> GRPOTrainer:
