@@ -16,7 +16,6 @@ from course_lib.tasks import (
     check_leakage,
     gsm8k,
     load_rows,
-    load_task,
     preset_rows,
     save_rows,
     saved_rows,
@@ -83,10 +82,10 @@ def test_generation_depends_on_the_seed_alone():
     assert toy_math.generate("train", 20, 5) != toy_math.generate("train", 20, 6)
 
 
-def test_load_task_has_the_columns_that_trl_and_the_grader_need():
-    data = load_task("toy_math", "test", 5)
-    assert {"prompt", "answer", "task", "question"} <= set(data.column_names)
-    assert data[0]["prompt"][0]["role"] == "user" and data[0]["question"] in data[0]["prompt"][0]["content"]
+def test_rows_have_the_columns_that_trl_and_the_grader_need():
+    for row in load_rows("toy_math", "test", 5):
+        assert {"prompt", "answer", "task", "question"} <= set(row)
+        assert row["prompt"][0]["role"] == "user" and row["question"] in row["prompt"][0]["content"]
 
 
 def test_leakage_is_found_in_other_words():

@@ -6,16 +6,12 @@ import json
 import random
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from course_lib.artifacts import Run, read_json, write_json
 from course_lib.errors import DataError, SettingError
 from course_lib.presets import Preset
 from course_lib.prompts import DEFAULT_TAGS, Tags, build_prompt
 from course_lib.tasks import gsm8k, toy_math
-
-if TYPE_CHECKING:
-    from datasets import Dataset
 
 TASKS = ("toy_math", "gsm8k")
 KEPT = ("question", "answer", "signature", "steps", "worked")
@@ -40,13 +36,6 @@ def load_rows(name: str, split: str, n: int, seed: int = 0, tags: Tags = DEFAULT
         {"prompt": build_prompt(row["question"], tags), "task": name} | {k: row[k] for k in KEPT if k in row}
         for row in rows
     ]
-
-
-def load_task(name: str, split: str, n: int, seed: int = 0, tags: Tags = DEFAULT_TAGS) -> Dataset:
-    """The same rows as a ``datasets.Dataset``, which is what TRL takes."""
-    from datasets import Dataset
-
-    return Dataset.from_list(load_rows(name, split, n, seed, tags))
 
 
 def preset_rows(preset: Preset, seed: int) -> dict[str, list[dict]]:
