@@ -1,17 +1,21 @@
 # make run    all eight chapters in sequence, then the result table and the report   PRESET=laptop SEED=0
+#             TASK=toy_choice for another task, DATA=my.csv DATA_COLUMNS=question=...,answer=... for a file of yours
 # make test   everything that CI runs
-# Both make .venv first when it is not there.
+# make fuzz   random completions against the grader for a while   FUZZ_SECONDS=120
+# Each makes .venv first when it is not there.
 
 PYTHON ?= python3
 PRESET ?= laptop
 SEED ?= 0
+FUZZ_SECONDS ?= 120
+OTHER_DATA = $(if $(TASK),--task $(TASK)) $(if $(DATA),--data "$(DATA)" --columns "$(DATA_COLUMNS)")
 VENV := .venv
 PY := $(VENV)/bin/python
 # Two processes with one thread each finish sooner than two that fight over both cores.
 PYTEST := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 MPLBACKEND=Agg $(PY) -m pytest -q
 STAMP := $(VENV)/installed
 
-.PHONY: setup workbook run smoke test check lint notebooks bench record readme tiny clean
+.PHONY: setup workbook run smoke test check fuzz lint notebooks bench record readme tiny clean
 
 setup: $(STAMP)
 
@@ -21,10 +25,10 @@ workbook: $(STAMP)
 	for file in exercises/*; do test -e workbook/$${file#*/} || cp $$file workbook/; done
 
 run: $(STAMP)
-	$(PY) tools/run_course.py --preset $(PRESET) --seed $(SEED)
+	$(PY) tools/run_course.py --preset $(PRESET) --seed $(SEED) $(OTHER_DATA)
 
 smoke: $(STAMP)
-	$(PY) tools/run_course.py --preset smoke --seed $(SEED)
+	$(PY) tools/run_course.py --preset smoke --seed $(SEED) $(OTHER_DATA)
 
 # Lint, generated files, every test, every notebook; one chapter with nbmake too, as learners' CI would.
 test: lint
@@ -35,6 +39,12 @@ test: lint
 # The quick part of it, for while you work.
 check: lint
 	$(PYTEST) -n 2 -m "not notebooks and not slow and not learning"
+
+# atheris has no wheel for every Python and system, so only this target installs it.
+fuzz: $(STAMP)
+	$(PY) -m pip install --quiet atheris==3.0.0 || { echo "No fuzzing here: atheris 3.0.0 cannot be installed for \
+	$$($(PY) -V) on $$(uname -sm); pip's message is above."; exit 1; }
+	$(PY) tools/fuzz_grader.py --seconds $(FUZZ_SECONDS)
 
 lint: $(STAMP)
 	$(PY) -m ruff check .
@@ -47,7 +57,7 @@ notebooks: $(STAMP)
 bench: $(STAMP)
 	$(PY) tools/bench.py
 
-# The recorded runs that README and the chapters quote (about a quarter of an hour), then README itself.
+# The recorded runs that README and the chapters quote (about three quarters of an hour), then README itself.
 record: $(STAMP)
 	$(PY) tools/record_runs.py
 	$(PY) tools/write_readme.py

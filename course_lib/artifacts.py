@@ -42,10 +42,11 @@ class Run:
     def find(self, artefact: str) -> Path:
         """An earlier chapter's artefact, such as ``"06_training/adapter"``.
 
-        Falls back on the reference that ships with the course, and says so. Raises ``CourseError`` when
-        there is neither.
+        Falls back on the reference of this task that ships with the course, and says so. Raises
+        ``CourseError`` when there is neither.
         """
-        own, shipped = self.root / artefact, REFERENCE / artefact
+        task = self.preset.partition("-")[2] or "toy_math"
+        own, shipped = self.root / artefact, REFERENCE / task / artefact
         if own.exists():
             return own
         chapter = artefact.split("/")[0]

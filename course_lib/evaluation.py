@@ -9,12 +9,15 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from course_lib.errors import CourseError, DataError, SettingError
-from course_lib.grading import grade
-from course_lib.prompts import EOS_IDS
-from course_lib.statistics import mcnemar_exact, wilson
+from course_lib.grading import KINDS, grade
+from course_lib.prompts import EOS_IDS, with_options
+from course_lib.rubrics import grade_rubric
+from course_lib.statistics import bootstrap_mean, mcnemar_exact, wilson
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from course_lib.presets import Preset
 
 STRATEGIES = ("greedy", "sampled")
 
@@ -87,23 +90,28 @@ def evaluate(
 ) -> pd.DataFrame:
     """One completion per row (see ``tasks.load_rows``), graded.
 
-    Columns: ``question``, ``gold``, ``completion``, ``answer`` (as read), ``well_formed``, ``correct``,
-    ``length`` (tokens), ``ended`` and, where the task has it, ``steps``. ``options`` go to ``generate``.
+    Columns: ``question`` (with its options), ``gold``, ``completion``, ``answer`` (as read), ``well_formed``,
+    ``correct``, ``score`` (the share of a rubric that is met; else 1 or 0), ``length`` (tokens), ``ended`` and,
+    where the task has it, ``steps``. ``options`` go to ``generate``.
     """
     if not rows:
         raise DataError("no rows to evaluate on")
     completions = generate(model, tokenizer, [row["prompt"] for row in rows], strategy, **options)
     table = []
     for row, done in zip(rows, completions, strict=True):
-        found = grade(done.text, row["answer"], task=row["task"], ended=done.ended)
+        found = grade(done.text, row["answer"], row["task"], row.get("options"), done.ended)
+        score = float(found.correct)
+        if KINDS[row["task"]] == "rubric":
+            score = grade_rubric(done.text, row["answer"]).score
         table.append(
             {
-                "question": row["question"],
+                "question": with_options(row["question"], row.get("options")),
                 "gold": row["answer"],
                 "completion": done.text,
                 "answer": found.answer,
                 "well_formed": found.well_formed,
                 "correct": found.correct,
+                "score": score,
                 "length": done.tokens,
                 "ended": done.ended,
                 "steps": row.get("steps"),
@@ -112,15 +120,32 @@ def evaluate(
     return pd.DataFrame(table)
 
 
+def measure(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, rows: list[dict], preset: Preset, seed: int = 0
+) -> dict[str, pd.DataFrame]:
+    """``evaluate`` with every strategy, at the preset's sizes."""
+    options = {
+        "max_new_tokens": preset.max_completion_length,
+        "temperature": preset.temperature,
+        "seed": seed,
+        "batch_size": preset.eval_batch,
+    }
+    return {strategy: evaluate(model, tokenizer, rows, strategy, **options) for strategy in STRATEGIES}
+
+
 def summarise(table: pd.DataFrame) -> dict:
-    """Accuracy and format as rates with 95 % Wilson intervals, and the mean length in tokens."""
+    """Accuracy and format as rates with 95 % Wilson intervals, the mean score with a 95 % bootstrap interval
+    (for a rubric, the share of it that is met; else the accuracy), and the mean length in tokens."""
     n = len(table)
     right, formed = int(table["correct"].sum()), int(table["well_formed"].sum())
+    scores = table["score"].dropna()  # a rubric of which nothing could be decided gives none
     return {
         "accuracy": right / n,
         "accuracy_interval": list(wilson(right, n)),
         "format": formed / n,
         "format_interval": list(wilson(formed, n)),
+        "score": float(scores.mean()) if len(scores) else None,
+        "score_interval": list(bootstrap_mean(scores)) if len(scores) else None,
         "mean_length": float(table["length"].mean()),
     }
 

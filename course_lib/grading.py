@@ -1,7 +1,9 @@
 """The one grader: rewards, evaluation, exercises and demos all ask it whether a completion is right.
 
-It never raises on a completion, whatever stands in it, and takes time linear in its length: tags are found
-with ``str.count`` and ``str.find``, and a number is read only from a short answer.
+Three kinds of answers: a number (read here), an option of a multiple-choice question (``choices.py``), a text
+judged by a rubric (``rubrics.py``). It never raises on a completion, whatever stands in it, and takes time
+linear in its length: tags are found with ``str.count`` and ``str.find``, and a number is read only from a
+short answer.
 """
 
 from __future__ import annotations
@@ -11,11 +13,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from course_lib.choices import final_line, gold_choice, read_choice
+from course_lib.completions import completion_text, is_well_formed, read_answer
 from course_lib.prompts import DEFAULT_TAGS, Tags
+from course_lib.rubrics import grade_rubric
 
 MAX_ANSWER_LENGTH = 200  # characters; a longer answer is not a number
-END_MARKS = ("<end_of_turn>", "<eos>")
-NUMBER_TASKS = {"toy_math", "gsm8k"}
+KINDS = (
+    {task: "number" for task in ("toy_math", "gsm8k", "number")}
+    | {task: "choice" for task in ("toy_choice", "race", "race_high", "race_middle", "quality", "choice", "final_line")}
+    | {task: "rubric" for task in ("toy_rubric", "openrubrics", "rubric")}
+)
 
 _NUMBER = re.compile(
     r"""(?P<sign>[-+\u2212]?)\s?
@@ -73,56 +81,6 @@ def read_number(text: str) -> Fraction | None:
     return -Fraction(digits) if negative else Fraction(digits)
 
 
-def completion_text(completion: object) -> str:
-    """The text of a completion given as a string, a message, a list of messages, or ``None``."""
-    if isinstance(completion, str):
-        return completion
-    if isinstance(completion, dict):
-        return completion_text(completion.get("content", completion.get("text")))
-    if isinstance(completion, Sequence) and not isinstance(completion, bytes | bytearray):
-        return "".join(completion_text(part) for part in completion)
-    return ""
-
-
-def _strip_end(text: str) -> str:
-    """Without trailing end marks and white space, and without leading white space."""
-    end = len(text.rstrip())
-    while mark := next((m for m in END_MARKS if text.endswith(m, 0, end)), None):
-        end -= len(mark)
-        while end and text[end - 1].isspace():
-            end -= 1
-    return text[:end].lstrip()
-
-
-def read_answer(text: str, tags: Tags = DEFAULT_TAGS) -> str | None:
-    """The text between the answer tags, if there is exactly one pair and no reasoning tag follows it."""
-    opening, closing = f"<{tags.answer}>", f"</{tags.answer}>"
-    if text.count(opening) != 1 or text.count(closing) != 1:
-        return None
-    start, end = text.find(opening) + len(opening), text.find(closing)
-    if end < start:
-        return None
-    if text.find(f"<{tags.reasoning}>", start) >= 0 or text.find(f"</{tags.reasoning}>", start) >= 0:
-        return None
-    return text[start:end].strip() or None
-
-
-def is_well_formed(text: str, tags: Tags = DEFAULT_TAGS) -> bool:
-    """Whether the whole text is one reasoning block, white space, one answer block, neither blank."""
-    text = _strip_end(text)
-    marks = [f"<{tags.reasoning}>", f"</{tags.reasoning}>", f"<{tags.answer}>", f"</{tags.answer}>"]
-    if any(text.count(mark) != 1 for mark in marks):
-        return False
-    if not text.startswith(marks[0]) or not text.endswith(marks[3]):
-        return False
-    starts = [text.find(mark) for mark in marks]
-    ends = [start + len(mark) for start, mark in zip(starts, marks, strict=True)]
-    if starts != sorted(starts):
-        return False
-    reasoning, between, answer = (text[ends[i] : starts[i + 1]] for i in range(3))
-    return bool(reasoning.strip()) and not between.strip() and bool(answer.strip())
-
-
 def gold_number(answer: object) -> Fraction:
     """A gold answer as an exact number. Raises ``ValueError`` if it is none: that is an error in the data."""
     number = read_number(str(answer)) if answer is not None else None
@@ -131,29 +89,59 @@ def gold_number(answer: object) -> Fraction:
     return number
 
 
+def number_within(text: str | None, gold: object, tolerance: float) -> bool:
+    """Whether an answer's number is at most ``tolerance`` times the gold's size away from it: near, not correct.
+
+    ``tolerance`` is a fraction, 0.1 for 10 %. Raises ``ValueError`` for a gold that is not a number.
+    """
+    target = gold_number(gold)
+    number = read_number(text) if text is not None else None
+    return number is not None and abs(number - target) <= Fraction(str(tolerance)) * abs(target)
+
+
+def kind_of(task: str) -> str:
+    """How a task is graded: ``number``, ``choice`` or ``rubric``. Raises ``ValueError`` for an unknown task."""
+    if task not in KINDS:
+        raise ValueError(f"no grading for task {task!r}; known tasks: {', '.join(KINDS)}")
+    return KINDS[task]
+
+
 def grade(
     completion: object,
     answer: object,
     task: str = "gsm8k",
+    options: Sequence[str] | None = None,
     ended: bool = True,
     tags: Tags | None = None,
 ) -> Grade:
-    """Grade one completion against the gold ``answer``.
+    """Grade one completion against the gold ``answer``: a number, an option's letter or a rubric's text.
 
-    ``completion`` is a string, a message, a list of messages or ``None``; ``ended`` says whether generation
-    ended by itself (a completion that was cut off is not well formed).
+    ``completion`` is a string, a message, a list of messages or ``None``; ``options`` are the texts of a
+    multiple-choice question; ``ended`` says whether generation ended by itself (a completion that was cut off
+    is not well formed). A rubric counts as answered correctly when every criterion is met and none undecided.
 
-    Raises ``ValueError`` for an unknown task or a gold answer that is not a number, never for a completion.
+    Raises ``ValueError`` for an unknown task, options or a gold answer that cannot be used, never for a
+    completion.
     """
-    if task not in NUMBER_TASKS:
-        raise ValueError(f"no grading for task {task!r}; known tasks: {', '.join(sorted(NUMBER_TASKS))}")
-    tags = tags or DEFAULT_TAGS
-    gold = gold_number(answer)
-    text = completion_text(completion)
+    kind, tags, text = kind_of(task), tags or DEFAULT_TAGS, completion_text(completion)
+    if task == "final_line":
+        return _grade_final_line(text, gold_choice(answer, options), options, ended)
     found = read_answer(text, tags)
-    number = read_number(found) if found is not None else None
-    return Grade(
-        well_formed=ended and is_well_formed(text, tags),
-        correct=number is not None and number == gold,
-        answer=found,
-    )
+    if kind == "number":
+        gold = gold_number(answer)
+        number = read_number(found) if found is not None else None
+        correct = number is not None and number == gold
+    elif kind == "choice":
+        gold = gold_choice(answer, options)
+        letter = read_choice(found, options) if found is not None else None
+        correct, found = letter == gold, letter or found
+    else:
+        correct = grade_rubric(text, answer, tags=tags).all_met and found is not None
+    return Grade(well_formed=ended and is_well_formed(text, tags), correct=correct, answer=found)
+
+
+def _grade_final_line(text: str, gold: str, options: Sequence[str] | None, ended: bool) -> Grade:
+    """Untagged multiple choice: well formed is one line ``Final: B``, with text before it and none after."""
+    said, in_place = final_line(text)
+    letter = read_choice(said, options) if said is not None else None
+    return Grade(well_formed=ended and in_place and letter is not None, correct=letter == gold, answer=letter or said)

@@ -76,3 +76,89 @@ def before_after_figure(results: dict) -> Figure:
     axes.grid(axis="y", alpha=0.3)
     axes.set_axisbelow(True)
     return figure
+
+
+HATCHES = ("", "//", "..", "xx", "--")
+
+
+def compare_figure(table: pd.DataFrame, weights: dict[str, float]) -> Figure:
+    """What each completion earns, by component. ``table``: of ``RewardAnalyzer.compare``; ``weights`` by name."""
+    import matplotlib.pyplot as plt
+
+    points = table[list(weights)].fillna(0.0) * weights
+    points = points.loc[:, [name for name, weight in weights.items() if weight]]
+    figure, axes = plt.subplots(figsize=(8, 1.2 + 0.45 * len(points)), layout="constrained")
+    up, down = points.clip(lower=0), points.clip(upper=0)
+    greys = [0.95 - 0.6 * i / max(1, len(points.columns) - 1) for i in range(len(points.columns))]
+    for i, name in enumerate(points):
+        for side in (up, down):
+            axes.barh(range(len(points)), side[name], left=side.iloc[:, :i].sum(axis=1), color=str(greys[i]),
+                      hatch=HATCHES[i % len(HATCHES)], edgecolor="black",
+                      label=name.removesuffix("_reward").replace("_", " ") if side is up else None)  # fmt: skip
+    axes.plot(table["total"], range(len(points)), "k|", markersize=18, markeredgewidth=2.5, label="total")
+    axes.set_yticks(range(len(points)), [str(name) for name in points.index])
+    axes.invert_yaxis()
+    axes.set(xlabel="reward (points)")
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    axes.grid(axis="x", alpha=0.3)
+    axes.set_axisbelow(True)
+    return figure
+
+
+def hack_figure(table: pd.DataFrame, most: int = 20) -> Figure:
+    """The hacks that come nearest to honest work. ``table``: of ``hacks.hack_table``."""
+    import matplotlib.pyplot as plt
+
+    near = table.sort_values("margin", kind="stable").head(most)
+    figure, axes = plt.subplots(figsize=(8, 1 + 0.28 * len(near)), layout="constrained")
+    axes.barh(range(len(near)), near["total"], color="0.8", edgecolor="black", hatch="//", label="hack")
+    axes.plot(near["honest"], range(len(near)), "kD", markersize=5, label="honest and right, same problems")
+    axes.set_yticks(range(len(near)), near["hack"])
+    axes.invert_yaxis()
+    axes.set(xlabel="mean total reward (points)")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
+    axes.grid(axis="x", alpha=0.3)
+    axes.set_axisbelow(True)
+    return figure
+
+
+def sensitivity_figure(table: pd.DataFrame, measure: str = "swapped") -> Figure:
+    """One measure of ``analysis.weight_sensitivity``, in per cent, against the factor of each weight."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
+    for i, (name, part) in enumerate(table.groupby("component", sort=False)):
+        style, marker = STYLES[i % len(STYLES)]
+        axes.plot(part["factor"], 100 * part[measure], color="black", linestyle=style, marker=marker,
+                  markerfacecolor="0.8", label=name.removesuffix("_reward").replace("_", " "))  # fmt: skip
+    axes.set(xlabel="factor of this weight, the others as they are", ylabel=f"{measure.replace('_', ' ')} (%)")
+    axes.set_ylim(bottom=min(-1.0, axes.get_ylim()[0]))
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    axes.grid(alpha=0.3)
+    return figure
+
+
+def hacking_figure(log: pd.DataFrame, findings: pd.DataFrame, accuracy: str) -> Figure:
+    """Reward and accuracy, and length, by step, with the steps of each finding of ``monitor.find_hacking``."""
+    import matplotlib.pyplot as plt
+
+    figure, (top, middle, bottom) = plt.subplots(
+        3, 1, figsize=(8, 6), sharex=True, layout="constrained", height_ratios=[3, 2, 0.4 + 0.4 * max(1, len(findings))]
+    )
+    every = max(1, len(log) // 10)
+    for name, look in (("reward", "k-o"), (accuracy, "k--s")):
+        top.plot(log["step"], log[name], look, markevery=every, markerfacecolor="0.8", label=name.replace("_", " "))
+    middle.plot(log["step"], log["mean_length"], "k-.^", markevery=every, markerfacecolor="0.8")
+    top.set(ylabel="mean over the step")
+    middle.set(ylabel="length (tokens)")
+    top.legend(framealpha=0.9)
+    for i, row in enumerate(findings.itertuples()):
+        bottom.barh(i, row.last_step - row.first_step, left=row.first_step, color="0.8", edgecolor="black",
+                    hatch=HATCHES[1 + i % 4])  # fmt: skip
+    bottom.set_yticks(range(len(findings)), list(findings["finding"]))
+    bottom.set(xlabel="optimiser step", ylim=(max(1, len(findings)) - 0.5, -0.5))
+    if findings.empty:
+        bottom.text(0.5, 0.5, "no finding", transform=bottom.transAxes, ha="center", va="center")
+    for axes in (top, middle):
+        axes.grid(alpha=0.3)
+    return figure

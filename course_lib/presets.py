@@ -6,6 +6,10 @@ import os
 from dataclasses import asdict, dataclass, fields, replace
 
 from course_lib.errors import SettingError
+from course_lib.grading import KINDS
+from course_lib.prompts import PromptStyle
+
+SUITE_OF_KIND = {"number": "starter", "choice": "multiple_choice", "rubric": "rubric"}
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,15 @@ class Preset:
     name: str
     about: str
     model: str = "tiny"
+    # what is asked and what is rewarded; an empty suite stands for the task's own (see rewards)
     task: str = "toy_math"
+    suite: str = ""
+    prompt: str = "think"
+    shots: int = 0
+    domain: str = ""
+    # a file of your own and its columns ("question=...,answer=..."), for the tasks number, choice and rubric
+    data: str = ""
+    columns: str = ""
     # GRPO
     steps: int = 80
     prompts_per_step: int = 8
@@ -60,6 +72,34 @@ class Preset:
             raise SettingError("learning_rate must be above 0")
         if self.eval_problems < 1:
             raise SettingError("eval_problems must be 1 or more")
+        if self.task not in KINDS:
+            raise SettingError(f"unknown task {self.task!r}; choose one of: {', '.join(KINDS)}")
+        if bool(self.data) != (self.task in SUITE_OF_KIND):
+            raise SettingError(
+                f"a file of your own (data) goes with the tasks {', '.join(SUITE_OF_KIND)} and no other; "
+                f"not data {self.data!r} with task {self.task!r}"
+            )
+        if self.columns and not self.data:
+            raise SettingError(f"columns {self.columns!r} are given, but no file of your own (data)")
+        try:
+            self.style  # noqa: B018
+        except ValueError as error:
+            raise SettingError(str(error)) from None
+
+    @property
+    def kind(self) -> str:
+        """``number``, ``choice`` or ``rubric``."""
+        return KINDS[self.task]
+
+    @property
+    def suite_name(self) -> str:
+        """The reward suite of this run."""
+        return self.suite or SUITE_OF_KIND[self.kind]
+
+    @property
+    def style(self) -> PromptStyle:
+        """How questions are put: in training, evaluation and export alike."""
+        return PromptStyle(self.prompt, self.shots, self.domain or None)
 
     @property
     def completions_per_step(self) -> int:
@@ -74,11 +114,6 @@ class Preset:
     def train_problems(self) -> int:
         """Prompts that a whole run sees, each once."""
         return self.steps * self.prompts_per_step
-
-    @property
-    def candidate_problems(self) -> int:
-        """Prompts to draw, so that enough are left when too long ones have been dropped."""
-        return self.train_problems * (1 if self.task == "toy_math" else 8)
 
     def to_dict(self) -> dict:
         return asdict(self)
@@ -102,19 +137,46 @@ PRESETS = {
     )
 }
 
+# What a task needs that the preset of that size does not give it.
+TASK_SIZES: dict[str, dict] = {
+    "laptop-toy_choice": {"steps": 50},
+    "laptop-toy_rubric": {"steps": 40},
+}
+
 
 def get_preset(name: str = "auto", **overrides) -> Preset:
     """The preset of that name, with fields replaced by ``overrides`` (``None`` leaves a field alone).
 
-    ``"auto"`` takes the environment variable ``COURSE_PRESET``, else ``laptop``.
+    ``"auto"`` takes the environment variable ``COURSE_PRESET``, else ``laptop``. A task may follow a dash:
+    ``"laptop-toy_choice"`` is the preset ``laptop`` for the task ``toy_choice``, with the sizes that suit it. A file
+    of your own is named by ``data`` and ``columns``; its task follows from its columns. For ``"auto"`` and for a name
+    such as ``"laptop-choice"`` the environment variables ``COURSE_FILE`` and ``COURSE_COLUMNS`` may name it too.
 
-    Raises ``SettingError`` for an unknown name, an unknown field or values that cannot work.
+    Raises ``SettingError`` for an unknown name, an unknown field or values that cannot work, ``DataError`` for a
+    file that cannot be used.
     """
-    if name == "auto":
+    auto = name == "auto"
+    if auto:
         name = os.environ.get("COURSE_PRESET") or "laptop"
-    if name not in PRESETS:
-        raise SettingError(f"unknown preset {name!r}; choose one of: {', '.join(PRESETS)}")
+    size, _, task = name.partition("-")
+    overrides = {k: v for k, v in overrides.items() if v is not None}
+    if size not in PRESETS:
+        raise SettingError(f"unknown preset {size!r}; choose one of: {', '.join(PRESETS)}")
+    if task and task not in KINDS:
+        raise SettingError(f"unknown task {task!r} after the preset's name; choose one of: {', '.join(KINDS)}")
+    wanted = overrides.get("task", task)
+    file = os.environ.get("COURSE_FILE")
+    if file and "data" not in overrides and (wanted in SUITE_OF_KIND or (auto and not wanted)):
+        overrides |= {"data": file, "columns": os.environ.get("COURSE_COLUMNS", "")}
+    if overrides.get("data"):
+        from course_lib.tasks.files import load_file, parse_columns  # here, since tasks read presets
+
+        overrides["data"] = str(overrides["data"])
+        task = load_file(overrides["data"], parse_columns(overrides.get("columns", "")), wanted)[0]["task"]
+        name = f"{size}-{task}"
+    if task:
+        overrides = {"name": name, "task": task, **TASK_SIZES.get(name, {}), **overrides}
     known = {field.name for field in fields(Preset)}
     if unknown := sorted(set(overrides) - known):
         raise SettingError(f"unknown preset field {unknown[0]!r}; the fields are: {', '.join(sorted(known))}")
-    return replace(PRESETS[name], **{k: v for k, v in overrides.items() if v is not None})
+    return replace(PRESETS[size], **overrides)

@@ -12,6 +12,7 @@ import pandas as pd
 from course_lib.artifacts import DATA, read_json
 from course_lib.errors import CourseError, SettingError
 from course_lib.plots import before_after_figure, log_figure
+from course_lib.presets import Preset
 from course_lib.prompts import build_prompt
 from course_lib.rewards import get_suite
 
@@ -130,6 +131,12 @@ def _limits(results: dict) -> list[str]:
     return limits
 
 
+def _prompt(run: dict, table: pd.DataFrame) -> str:
+    """The first held-out question as it was put to the model (the worked examples in front of it left out)."""
+    preset = Preset(**run["preset"])
+    return build_prompt(table.at[0, "question"], kind=preset.kind, style=preset.style)[-1]["content"]
+
+
 def _load(run_root: Path) -> tuple[dict, dict, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """(results, run, log, before, after), made sure to belong together."""
     training, evaluation = run_root / "06_training", run_root / "07_evaluation"
@@ -186,7 +193,7 @@ def build_report(run_root: Path, out: Path) -> Path:
             "components, and the mean completion length in tokens.",
         },
         problems=run["steps"] * run["preset"]["prompts_per_step"],
-        prompt=build_prompt(before.at[0, "question"])[0]["content"],
+        prompt=_prompt(run, before),
         rewards=_rewards(run["suite"]),
         transcripts=transcripts(before, after),
         limits=_limits(results),

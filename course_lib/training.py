@@ -184,7 +184,7 @@ def _fingerprint(preset: Preset, suite: Suite, seed: int) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
-def _checkpoint(folder: Path) -> Path | None:
+def newest_checkpoint(folder: Path) -> Path | None:
     """The newest whole checkpoint: the trainer's state is written last, so a folder with one is whole."""
     whole = [p.parent for p in folder.glob("checkpoint-*/trainer_state.json")]
     return max(whole, key=lambda p: int(p.name.rpartition("-")[2]), default=None)
@@ -213,7 +213,7 @@ def train(
     checkpoints.mkdir(exist_ok=True)
     mark.write_text(fingerprint)
 
-    resume = _checkpoint(checkpoints)
+    resume = newest_checkpoint(checkpoints)
     trainer = make_trainer(preset, suite, rows, output_dir, seed, quiet)
     clock = _Clock(checkpoints / "seconds")
     trainer.add_callback(clock)

@@ -20,7 +20,7 @@
 
 # %% [markdown]
 # Two exercises on chapter 3. Write your code where the cell says so and run the cell: its last line checks the
-# answer and names the likely mistake. `part_3.tag_reward.hint()` gives a first hint, `.hint(2)` a second.
+# answer and names the likely mistake. `part_3.read_letter.hint()` gives a first hint, `.hint(2)` a second.
 #
 # **Needs**: chapter 3. Nothing is trained and nothing is downloaded.
 
@@ -33,50 +33,63 @@ import hashlib
 
 from course_lib.checkers import part_3
 
-TAGS = ("<reasoning>", "</reasoning>", "<answer>", "</answer>")
-print("tags:", *TAGS)
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+print("letters:", LETTERS)
 
 
 # %% [markdown]
-# ## Exercise 1: a reward that pays for each tag
+# ## Exercise 1: a reader of letters
 #
-# *Difficulty 2 of 5 · 10 minutes · why it matters: a model that is never well formed gets 0 from a strict reward
-# in every group, and learns nothing. A graded reward gives it steps to climb.*
+# *Difficulty 3 of 5 · 15 minutes · why it matters: who guesses among four options is right in a quarter of cases. A
+# reader that looks for a letter somewhere in the answer pays for lists of letters and for sentences that begin with
+# "A", and training finds that out.*
 #
-# Write a reward that pays 0.25 for each of the four tags that stands in the completion **exactly once**. Order
-# and content are not judged. It should work as it stands in TRL:
+# Write a function that gets the text between the answer tags and the list of options, and returns the **letter** of
+# the option that the text names, in upper case, or `None`. The text is read when, as a whole, it is
 #
-# - it gets `completions` and, by keyword, other columns that it does not use;
-# - a completion is a string, or a list with one message, as in `[{"role": "assistant", "content": "the text"}]`;
-#   only its content counts, and a message may have other fields;
-# - it returns a list with one float per completion.
+# | | with the options `["a dog", "the cows"]` |
+# |---|---|
+# | the letter of an option | `B` |
+# | the letter in brackets, in bold or with one sign behind | `(B)` · `[B]` · `**B**` · `B.` · `B)` · `B:` |
+# | the letter, a bracket and that very option's text | `B) the cows` |
+# | an option's text | `the cows` |
+#
+# Capital or small letters make no difference, nor does white space (at the ends, or how much of it between words).
+# **Anything else is `None`**: `A, B` · `C` · `A) the cows` · `not B` · `A cow` · nothing at all.
+#
+# There are 2 to 26 options, all different, and `LETTERS` has a letter for each.
 
 # %% tags=["exercise"]
-def tag_reward(completions, **columns):
-    """0.25 for each tag of TAGS that stands in the completion exactly once."""
+def read_letter(text, options):
+    """The letter of the option that the text names, in upper case, or None."""
+
     # Write your code here
-    raise NotImplementedError("Exercise: write tag_reward")
+    raise NotImplementedError("Exercise: write read_letter")
 
 
-part_3.tag_reward.check(tag_reward)
+part_3.read_letter.check(read_letter)
 
 
 # %% [markdown]
 # ## Exercise 2: a split that stays put
 #
-# *Difficulty 3 of 5 · 12 minutes · why it matters: if a test problem of today is a training problem tomorrow,
-# because the file was sorted anew or a row was added, all comparisons over time are worthless.*
+# *Difficulty 3 of 5 · 15 minutes · why it matters: if a test problem of today is a training problem tomorrow,
+# because the file was sorted anew or a row was added, all comparisons over time are worthless. And if a passage of
+# the test was trained on, the test measures memory.*
 #
-# Your own data has no signatures, so the text of the question has to decide. Write a function that says `"test"`
-# for about `test_percent` per cent of all questions and `"train"` for the rest, so that
+# Your own data has no signatures. Write a function that says `"test"` for about `test_percent` per cent of all rows
+# and `"train"` for the rest, by a row's **group** where it has one (the passage that several questions share), else
+# by its **question**. A row is a dictionary with `"question"`, perhaps `"group"`, and other columns.
 #
-# - the answer depends on nothing but the question: not on other rows, on the order, on chance or on the run;
-# - case and white space (also line ends, and spaces at both ends) make no difference;
-# - raising `test_percent` moves questions from train to test only, never back; at 0 nothing is test, at 100 everything.
+# - The answer depends on nothing but the group, or the question: not on other rows or columns, on the order, on chance
+#   or on the run.
+# - In a question, case and white space (also line ends, and spaces at both ends) make no difference. A group is an
+#   identifier: take it as it is.
+# - Raising `test_percent` moves rows from train to test only, never back; at 0 nothing is test, at 100 everything.
 
 # %% tags=["exercise"]
-def split_of(question, test_percent):
-    """Say "train" or "test", by the words of the question alone."""
+def split_of(row, test_percent):
+    """Say "train" or "test", by the group of the row, or else by the words of its question."""
     # Write your code here
     raise NotImplementedError("Exercise: write split_of")
 

@@ -33,11 +33,12 @@ import re
 import pandas as pd
 from IPython.display import display
 
+from course_lib.analysis import advantages
 from course_lib.checkers import part_5
 from course_lib.grading import completion_text, grade
-from course_lib.rollouts import GOLD, QUESTION, ROLLOUTS
+from course_lib.rollouts import EXAMPLES
 
-TAGS = ("<reasoning>", "</reasoning>", "<answer>", "</answer>")
+pd.set_option("display.max_colwidth", 60, "display.width", 180, "display.max_columns", 12)
 
 
 # %% [markdown]
@@ -46,80 +47,88 @@ TAGS = ("<reasoning>", "</reasoning>", "<answer>", "</answer>")
 # **Difficulty** 2 of 5 · **15 minutes** · **Why it matters:** the policy will find every hole in a
 # reward. Whoever can see a hole before the training run saves the run.
 #
-# Here are three rewards that have been written in earnest. The first wants to be generous about where
-# the answer stands. The second wants to forgive an answer whose last digits were cut off. The third
-# pays for tags. On honest completions they look fine.
+# Here are three rewards that have been written in earnest, one for each kind of task. The first wants to
+# forgive a number whose last digits were cut off. The second looks for the right letter in a line
+# `Final: B`. The third counts how many of the rubric's words occur in the answer. Here is what the toy rollouts
+# earn, and an example of a rubric.
 
 # %%
-def any_number(completion, gold):
-    return 1.0 if gold in re.findall(r"\d+", completion) else 0.0
-
-
 def prefix_is_enough(completion, gold):
     answer = completion.partition("<answer>")[2].partition("</answer>")[0].strip()
     return 1.0 if gold.startswith(answer) else 0.0
 
 
-def tags_occur(completion, gold):
-    return sum(tag in completion for tag in TAGS) / 4
+def any_final_line(completion, gold):
+    finals = [line for line in completion.splitlines() if line.startswith("Final:")]
+    return 1.0 if any(gold in line for line in finals) else 0.0
 
 
-FLAWED = (any_number, prefix_is_enough, tags_occur)
-display(pd.DataFrame({r.__name__: [r(t, GOLD) for t in ROLLOUTS.values()] for r in FLAWED}, index=list(ROLLOUTS)))
+def word_overlap(completion, rubric):
+    wanted = set(re.findall(r"[a-z]{4,}", rubric.lower()))
+    return len(wanted & set(re.findall(r"[a-z]{4,}", completion.lower()))) / len(wanted)
+
+
+FLAWED = {"number": prefix_is_enough, "choice": any_final_line, "rubric": word_overlap}
+for kind, reward in FLAWED.items():
+    example, group = EXAMPLES[kind]
+    if kind == "choice":  # this reward looks for a line of its own
+        group = {name: re.sub(r"<answer>(.*)</answer>", r"Final: \1", text) for name, text in group.items()}
+    print(reward.__name__, {name: round(reward(text, example["answer"]), 2) for name, text in group.items()})
+print("\na rubric:\n" + EXAMPLES["rubric"][0]["answer"])
 
 
 # %% [markdown]
-# Write one attack for each. An attack gets the question (it may ignore it), does not know the gold
-# answer, and returns a completion of at most 2,000 characters. It has to earn the full point on every
-# problem. Solving the problem does not count: for the course's grader, the text must be neither correct
-# nor well formed.
+# Write one attack for each. An attack gets the question (it may ignore it), knows neither the gold answer
+# nor the rubric, and returns a completion of at most 2,000 characters. It has to earn the full point on
+# every problem of the toy tasks. Solving the problem does not count: for the course's grader, the text must
+# be neither correct nor well formed.
 
 # %% tags=["exercise"]
-def fool_any_number(question):
-    """A completion that any_number pays in full."""
-    # Write your code here
-    raise NotImplementedError("Exercise: write fool_any_number")
-
-
 def fool_prefix(question):
     """A completion that prefix_is_enough pays in full."""
     # Write your code here
     raise NotImplementedError("Exercise: write fool_prefix")
 
 
-def fool_tags(question):
-    """A completion that tags_occur pays in full."""
+def fool_final_line(question):
+    """A completion that any_final_line pays in full."""
     # Write your code here
-    raise NotImplementedError("Exercise: write fool_tags")
+    raise NotImplementedError("Exercise: write fool_final_line")
 
 
-part_5.red_team.check([fool_any_number, fool_prefix, fool_tags])
+def fool_overlap(question):
+    """A completion that word_overlap pays in full."""
+    # Write your code here
+    raise NotImplementedError("Exercise: write fool_overlap")
+
+
+part_5.red_team.check([fool_prefix, fool_final_line, fool_overlap])
 
 
 # %% [markdown]
 # ## Exercise 2: blue team
 #
-# **Difficulty** 3 of 5 · **20 minutes** · **Why it matters:** a form reward of all or nothing is safe,
-# but a model that never gets the whole form right has nothing to climb. Public runs have sat at nought
-# for all their steps because the model left out one closing tag. Part marks give such a model a slope,
-# if they do not open a hole.
+# **Difficulty** 3 of 5 · **20 minutes** · **Why it matters:** multiple choice looks easy to reward, and
+# public code has got it wrong in both directions: listing every letter was paid, `Final: **B**` was not, and a
+# row without a gold answer paid everybody.
 #
-# Write a reward in TRL's signature: `part_marks(completions, **columns)` returns a list with one number
-# for each completion.
+# Write the reward that `any_final_line` should have been, in TRL's signature:
+# `final_letter(completions, answer, options, **columns)` returns a list with one number for each completion.
+# Do it by hand, with string methods, not with the course's grader.
 #
-# - A **well formed** completion earns 1.0.
-# - Any other earns a quarter for each of the four `TAGS` that stands in it **exactly once**, but at
-#   most 0.75.
-# - Completions may be strings, lists of messages, or `None` (no points). `completion_text` reads them
-#   all.
-#
-# `grade(text, 0).well_formed` says whether a text is well formed, whatever its answer.
+# - A **final line** is a line that starts with `Final:` (white space in front aside). There must be exactly
+#   one in the text, else 0.0.
+# - What follows it, without white space and the signs `*`, `(`, `)`, `[`, `]` and `.` around it, must be the
+#   gold letter, in upper or lower case: 1.0. Anything else: 0.0.
+# - `answer` holds the gold letters, `options` the list of options of each row. A gold answer that is none of
+#   the row's letters (`A` for the first option, and so on) is an error in the data: raise `ValueError`.
+# - Completions may be strings, lists of messages, or `None`. `completion_text` reads them all.
 
 # %% tags=["exercise"]
-def part_marks(completions, **columns):
-    """1.0 for a well formed completion, else a quarter for each tag that stands exactly once, 0.75 at most."""
+def final_letter(completions, answer, options, **columns):
+    """1.0 for the gold letter in exactly one final line, else 0.0."""
     # Write your code here
-    raise NotImplementedError("Exercise: write part_marks")
+    raise NotImplementedError("Exercise: write final_letter")
 
 
-part_5.part_marks.check(part_marks)
+part_5.final_letter.check(final_letter)

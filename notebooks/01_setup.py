@@ -176,7 +176,7 @@ print("\n".join(f"- {note}" for note in notes) or "nothing to remark")
 # the next cell shows its time and its machine.
 
 # %%
-recorded = REFERENCE / "06_training" / "run.json"
+recorded = REFERENCE / settings.task / "06_training" / "run.json"
 if recorded.exists():
     record = read_json(recorded)
     on = record["machine"]

@@ -90,7 +90,7 @@ display(pd.DataFrame(columns, index=fields))
 # How to read it:
 #
 # - `hidden_size` is the length of the vector that stands for one token between two layers.
-# - There are four query heads but only **one key/value head**, which the four share (grouped-query
+# - There are fewer key/value heads than query heads: several query heads **share** one (grouped-query
 #   attention). It keeps the memory of past tokens, the KV cache, small.
 # - `head_dim` is not `hidden_size / num_attention_heads` in Gemma 3 1B: attention works in a space of
 #   its own.
@@ -511,8 +511,8 @@ for text in dict.fromkeys(sample.text for sample in drawn[: settings.group_size]
     print(f"--- {asked[0]['answer']} would be right\n{text}")
 
 # %% [markdown]
-# The completions above all answer the same question. Now sort them all by their manner. An equals sign
-# is taken as the mark of a worked step; the grader says the rest.
+# The completions above all answer the same question. Now sort them all by their manner. More than one
+# line is taken as the mark of worked steps; the grader says the rest.
 
 # %%
 KINDS = ["well formed", "worked, form broken", "bare answer", "no answer block"]
@@ -522,14 +522,14 @@ def kind_of(text, found):
     """How a completion answers: one of KINDS."""
     if found.well_formed:
         return KINDS[0]
-    if "=" in text:
+    if "\n" in text.strip():
         return KINDS[1]
     return KINDS[2] if found.answer is not None else KINDS[3]
 
 
 table = []
 for row, done in zip(asked, drawn, strict=True):
-    found = grade(done.text, row["answer"], task=row["task"], ended=done.ended)
+    found = grade(done.text, row["answer"], row["task"], row.get("options"), done.ended)
     table.append((kind_of(done.text, found), found.correct, done.tokens))
 table = pd.DataFrame(table, columns=["kind", "right", "tokens"])
 summary = table.groupby("kind").agg(completions=("right", "size"), right=("right", "mean"), tokens=("tokens", "mean"))
@@ -574,7 +574,8 @@ adapter_facts = {
     "trainable_parameters": trainable,
 }
 samples = [
-    {"question": row["question"], "gold": row["answer"], "completion": done.text, "ended": done.ended}
+    {"question": row["question"], "gold": row["answer"], "task": row["task"], "options": row.get("options")}
+    | {"completion": done.text, "ended": done.ended}
     for row, done in zip(asked, drawn, strict=True)
 ]
 write_json(folder / "lora.json", adapter_facts)

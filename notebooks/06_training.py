@@ -129,7 +129,7 @@ display(pd.DataFrame(knobs, columns=["setting", "value", "what it does"]))
 # Most of the time goes into point 1: completions are written token by token. How long did the recorded run take?
 
 # %%
-recorded = REFERENCE / "06_training" / "run.json"
+recorded = REFERENCE / settings.task / "06_training" / "run.json"
 if recorded.exists():
     past = read_json(recorded)
     print(f"Recorded: preset {past['preset']['name']}, {past['steps']} steps in {past['train_seconds']:.0f} s")
@@ -312,14 +312,14 @@ display(pd.DataFrame(signs).T[columns].round(4))
 recorded_runs = sorted((DATA.parents[1] / "recorded").glob("*/log.csv"))
 curves = {"this run": log} | {path.parent.name: pd.read_csv(path) for path in recorded_runs}
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.8), sharey=True, layout="constrained")
-for axis, part in zip(axes, ("correctness", "format"), strict=True):
+for axis, part in zip(axes, [reward.__name__ for reward in suite.rewards[:2]], strict=True):
     for (label, curve), style in zip(curves.items(), ["k-", "k--", "k:", "k-.", "k.-"], strict=False):
-        smooth = curve[f"{part}_reward"].rolling(5, min_periods=1).mean()
-        axis.plot(curve["step"], smooth, style, label=label)
+        if part in curve:  # a run with other rewards has other columns
+            axis.plot(curve["step"], curve[part].rolling(5, min_periods=1).mean(), style, label=label)
     axis.set(title=part, xlabel="optimiser step", ylim=(0, 1.02))
     axis.xaxis.get_major_locator().set_params(integer=True)
     axis.grid(alpha=0.3)
-axes[0].set(ylabel="share of completions (mean of 5 steps)")
+axes[0].set(ylabel="mean reward (mean of 5 steps)")
 axes[0].legend()
 plt.show()
 if recorded_runs:
@@ -328,8 +328,9 @@ else:
     print("no recorded runs here: only your own is drawn")
 
 # %% [markdown]
-# *The picture: left the share of right completions by step, right the share of well formed ones, both smoothed over
-# five steps; your run as a solid line, recorded runs, if there are any, broken or dotted, with their names.*
+# *The picture: left the first reward by step (with `toy_math`, the share of right completions), right the second (the
+# share of well formed ones), both smoothed over five steps; your run as a solid line, recorded runs with the same
+# rewards, if there are any, broken or dotted, with their names.*
 #
 # | what you see | likely cause | what to do |
 # |---|---|---|

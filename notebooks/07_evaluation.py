@@ -252,7 +252,7 @@ if before["sampled"]["steps"].notna().all():
     by_steps(axis, after["sampled"], "o-", "trained")
     asked = before["sampled"]["steps"].value_counts().sort_index()
     axis.set_xticks(asked.index, [f"{steps}\n(n = {n})" for steps, n in asked.items()])
-    axis.set(xlabel="arithmetic steps in the problem", ylabel="right, sampled (%)", ylim=(0, 103))
+    axis.set(xlabel="steps in the problem", ylabel="right, sampled (%)", ylim=(0, 103))
     axis.legend()
     plt.show()
     guessed = 100 * before["greedy"].groupby("steps")["correct"].mean()

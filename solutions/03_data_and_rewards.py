@@ -19,7 +19,7 @@
 
 # %% [markdown]
 # Two exercises on chapter 3. Write your code where the cell says so and run the cell: its last line checks the
-# answer and names the likely mistake. `part_3.tag_reward.hint()` gives a first hint, `.hint(2)` a second.
+# answer and names the likely mistake. `part_3.read_letter.hint()` gives a first hint, `.hint(2)` a second.
 #
 # **Needs**: chapter 3. Nothing is trained and nothing is downloaded.
 
@@ -32,91 +32,129 @@ import hashlib
 
 from course_lib.checkers import part_3
 
-TAGS = ("<reasoning>", "</reasoning>", "<answer>", "</answer>")
-print("tags:", *TAGS)
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+print("letters:", LETTERS)
 
 # %% [markdown]
-# ## Exercise 1: a reward that pays for each tag
+# ## Exercise 1: a reader of letters
 #
-# *Difficulty 2 of 5 · 10 minutes · why it matters: a model that is never well formed gets 0 from a strict reward
-# in every group, and learns nothing. A graded reward gives it steps to climb.*
+# *Difficulty 3 of 5 · 15 minutes · why it matters: who guesses among four options is right in a quarter of cases. A
+# reader that looks for a letter somewhere in the answer pays for lists of letters and for sentences that begin with
+# "A", and training finds that out.*
 #
-# Write a reward that pays 0.25 for each of the four tags that stands in the completion **exactly once**. Order
-# and content are not judged. It should work as it stands in TRL:
+# Write a function that gets the text between the answer tags and the list of options, and returns the **letter** of
+# the option that the text names, in upper case, or `None`. The text is read when, as a whole, it is
 #
-# - it gets `completions` and, by keyword, other columns that it does not use;
-# - a completion is a string, or a list with one message, as in `[{"role": "assistant", "content": "the text"}]`;
-#   only its content counts, and a message may have other fields;
-# - it returns a list with one float per completion.
+# | | with the options `["a dog", "the cows"]` |
+# |---|---|
+# | the letter of an option | `B` |
+# | the letter in brackets, in bold or with one sign behind | `(B)` · `[B]` · `**B**` · `B.` · `B)` · `B:` |
+# | the letter, a bracket and that very option's text | `B) the cows` |
+# | an option's text | `the cows` |
+#
+# Capital or small letters make no difference, nor does white space (at the ends, or how much of it between words).
+# **Anything else is `None`**: `A, B` · `C` · `A) the cows` · `not B` · `A cow` · nothing at all.
+#
+# There are 2 to 26 options, all different, and `LETTERS` has a letter for each.
 
 
 # %% tags=["exercise"]
-def tag_reward(completions, **columns):
-    """0.25 for each tag of TAGS that stands in the completion exactly once."""
+def read_letter(text, options):
+    """The letter of the option that the text names, in upper case, or None."""
+
     # begin solution
-    rewards = []
-    for completion in completions:
-        text = completion if isinstance(completion, str) else completion[0]["content"]
-        rewards.append(0.25 * sum(text.count(tag) == 1 for tag in TAGS))
-    return rewards
+    def plain(words):
+        return " ".join(words.lower().split())
+
+    said = plain(text)
+    for letter, option in zip(LETTERS, options, strict=False):
+        own = letter.lower()
+        dressed = [own, f"({own})", f"[{own}]", f"**{own}**", f"{own}.", f"{own})", f"{own}:"]
+        if said in (*dressed, f"{own}) {plain(option)}", plain(option)):
+            return letter
+    return None
     # end solution
 
 
-part_3.tag_reward.check(tag_reward)
+part_3.read_letter.check(read_letter)
 
 # %% [markdown] tags=["solution"]
-# What the answer leads to: eight samples for each of some training problems, drawn from the base model, scored
-# with the strict reward and with yours. A group is of use only if its rewards differ.
+# What the answer leads to: honest and lazy answers to problems of `toy_choice`, in all rotations, paid by your reader
+# and by two that one meets in the wild.
 
 # %% tags=["solution"]
-from course_lib.evaluation import generate
-from course_lib.models import load_model, load_tokenizer
-from course_lib.rewards import format_reward
-from course_lib.tasks import load_rows
+import re
 
-rows = load_rows("toy_math", "train", 32, seed)
-asked = [row for row in rows for _ in range(8)]
-tokenizer = load_tokenizer("tiny")
-samples = generate(load_model("tiny"), tokenizer, [row["prompt"] for row in asked], "sampled", seed=seed)
-texts, golds = [sample.text for sample in samples], [row["answer"] for row in asked]
-for reward in (format_reward, tag_reward):
-    scores = reward(completions=texts, answer=golds)
-    groups = [scores[i : i + 8] for i in range(0, len(scores), 8)]
-    useful = sum(len(set(group)) > 1 for group in groups)
-    mean = sum(scores) / len(scores)
-    print(f"{reward.__name__:13} mean {mean:.2f}, rewards differ in {useful} of {len(groups)} groups")
+import pandas as pd
+from IPython.display import display
+
+from course_lib.tasks import toy_choice
+
+
+def first_letter(text, options):
+    """The first capital from A to D."""
+    found = re.search("[A-D]", text)
+    return found and found[0]
+
+
+rows = [turn for row in toy_choice.generate("train", 100, seed) for turn in toy_choice.rotations(row)]
+answers = {
+    "honest: the letter": lambda gold, name: f"({gold.lower()})",
+    "honest: letter and name": lambda gold, name: f"{gold}) {name}",
+    "honest: the name": lambda gold, name: name,
+    "lazy: always A": lambda gold, name: "A",
+    "lazy: all letters": lambda gold, name: "A, B, C or D",
+    "lazy: a sentence": lambda gold, name: "A person who is in the passage",
+}
+
+# %% tags=["solution"]
+paid = {answer: {"gold occurs": 0, "first letter": 0, "read_letter": 0} for answer in answers}
+for row in rows:
+    gold, options = row["answer"], row["options"]
+    for answer, write in answers.items():
+        text = write(gold, options["ABCD".index(gold)])
+        paid[answer]["gold occurs"] += gold in text
+        paid[answer]["first letter"] += first_letter(text, options) == gold
+        paid[answer]["read_letter"] += read_letter(text, options) == gold
+print(f"share of {len(rows)} rotated problems in which an answer is paid:")
+display(pd.DataFrame(paid).T / len(rows))
 
 # %% [markdown] tags=["solution"]
-# - Compare the two lines. A graded reward tells more ways of being wrong apart, so more groups are of use. The
-#   rarer well-formed completions are, the more this helps: where none is ever well formed, the strict reward has
-#   nothing to say at all. With a model that writes the form now and then anyway, like ours, the strict reward
-#   does well, and it says precisely what is wanted.
-# - The price: half the points go to a bare `<answer>4</answer>`, which reasons about nothing, and the checker's
-#   sixth example shows that four tags in nonsense order earn everything. A graded reward is a scaffold: give it a
-#   small weight beside a strict one, or take it away once the form is learned.
-# - Had repeated tags been paid (`tag in text`, or worse, counting them), the policy would have found out: tag
-#   spam is among the first hacks that chapter 5 tries.
+# - *Gold occurs* pays the list of all letters every time. A policy trained with it would recite the alphabet, and
+#   its reward curve would look splendid.
+# - *First letter* pays a sentence like a guess, since it begins with "A". And it fails the honest: small letters are
+#   overlooked, and in a name such as Dan it finds a D.
+# - `read_letter` pays the honest in full and *always A* at chance, which nothing can prevent. It does not search: it
+#   writes down what it accepts and compares. Such a reader has no surprises, and a model that answers as
+#   it is told loses nothing.
+# - Rotations matter here: without them *always A* would earn whatever share of the golds is A.
+#
+# The library's `read_choice` also takes dress around dress, a full stop behind an option's text, and `\boxed{}`.
 
 # %% [markdown]
 # ## Exercise 2: a split that stays put
 #
-# *Difficulty 3 of 5 · 12 minutes · why it matters: if a test problem of today is a training problem tomorrow,
-# because the file was sorted anew or a row was added, all comparisons over time are worthless.*
+# *Difficulty 3 of 5 · 15 minutes · why it matters: if a test problem of today is a training problem tomorrow,
+# because the file was sorted anew or a row was added, all comparisons over time are worthless. And if a passage of
+# the test was trained on, the test measures memory.*
 #
-# Your own data has no signatures, so the text of the question has to decide. Write a function that says `"test"`
-# for about `test_percent` per cent of all questions and `"train"` for the rest, so that
+# Your own data has no signatures. Write a function that says `"test"` for about `test_percent` per cent of all rows
+# and `"train"` for the rest, by a row's **group** where it has one (the passage that several questions share), else
+# by its **question**. A row is a dictionary with `"question"`, perhaps `"group"`, and other columns.
 #
-# - the answer depends on nothing but the question: not on other rows, on the order, on chance or on the run;
-# - case and white space (also line ends, and spaces at both ends) make no difference;
-# - raising `test_percent` moves questions from train to test only, never back; at 0 nothing is test, at 100 everything.
+# - The answer depends on nothing but the group, or the question: not on other rows or columns, on the order, on chance
+#   or on the run.
+# - In a question, case and white space (also line ends, and spaces at both ends) make no difference. A group is an
+#   identifier: take it as it is.
+# - Raising `test_percent` moves rows from train to test only, never back; at 0 nothing is test, at 100 everything.
 
 
 # %% tags=["exercise"]
-def split_of(question, test_percent):
-    """Say "train" or "test", by the words of the question alone."""
+def split_of(row, test_percent):
+    """Say "train" or "test", by the group of the row, or else by the words of its question."""
     # begin solution
-    words = " ".join(question.lower().split())
-    bucket = int(hashlib.sha256(words.encode()).hexdigest(), 16) % 100
+    key = row["group"] if "group" in row else " ".join(row["question"].lower().split())
+    bucket = int(hashlib.sha256(key.encode()).hexdigest(), 16) % 100
     return "test" if bucket < test_percent else "train"
     # end solution
 
@@ -124,7 +162,7 @@ def split_of(question, test_percent):
 part_3.split_of.check(split_of)
 
 # %% [markdown] tags=["solution"]
-# What the answer leads to: the same function on wordings of one problem.
+# What the answer leads to: the same function on wordings of one problem, first without and then with a group.
 
 # %% tags=["solution"]
 from collections import Counter
@@ -132,13 +170,17 @@ from random import Random
 
 from course_lib.tasks import toy_math
 
-wordings = [toy_math.word(Random(f"{seed} {i}"), 12, [("+", 5), ("-", 4), ("*", 2)]) for i in range(200)]
-print("200 wordings of the problem 12 +5 -4 *2:", dict(Counter(split_of(text, 10) for text in wordings)))
+steps = [("+", 5), ("-", 4), ("*", 2)]
+wordings = [{"question": toy_math.word(Random(f"{seed} {i}"), 12, steps)} for i in range(200)]
+grouped = [row | {"group": toy_math.signature(12, steps)} for row in wordings]
+print("200 wordings of the problem 12 +5 -4 *2:", dict(Counter(split_of(row, 10) for row in wordings)))
+print("with the signature as their group:      ", dict(Counter(split_of(row, 10) for row in grouped)))
 
 # %% [markdown] tags=["solution"]
 # - The split is stable, needs no stored list, and new rows can be added for ever without moving an old one.
-# - It protects from copies, not from paraphrases: the wordings of a single problem land on both sides, as the
-#   printed line shows. That is why `toy_math` hashes the signature. With real data, hash whatever the variants
-#   share, for instance the identifier of the text that a question was made from.
+# - Without a group it protects from copies, not from paraphrases: the wordings of a single problem land on both
+#   sides, as the first line shows. With a group they stay together. So give your data a group wherever rows share
+#   something: a passage, a template, a customer.
+# - The price: a few large groups make the shares uneven, and the test set has fewer *independent* problems than rows.
 # - `hash()` would have looked right all day: it is constant within one run of Python and salted anew in the next.
 #   Such a leak shows up only as a test score that is a little too good.

@@ -32,11 +32,12 @@ import re
 import pandas as pd
 from IPython.display import display
 
+from course_lib.analysis import advantages
 from course_lib.checkers import part_5
 from course_lib.grading import completion_text, grade
-from course_lib.rollouts import GOLD, QUESTION, ROLLOUTS
+from course_lib.rollouts import EXAMPLES
 
-TAGS = ("<reasoning>", "</reasoning>", "<answer>", "</answer>")
+pd.set_option("display.max_colwidth", 60, "display.width", 180, "display.max_columns", 12)
 
 # %% [markdown]
 # ## Exercise 1: red team
@@ -44,43 +45,44 @@ TAGS = ("<reasoning>", "</reasoning>", "<answer>", "</answer>")
 # **Difficulty** 2 of 5 · **15 minutes** · **Why it matters:** the policy will find every hole in a
 # reward. Whoever can see a hole before the training run saves the run.
 #
-# Here are three rewards that have been written in earnest. The first wants to be generous about where
-# the answer stands. The second wants to forgive an answer whose last digits were cut off. The third
-# pays for tags. On honest completions they look fine.
+# Here are three rewards that have been written in earnest, one for each kind of task. The first wants to
+# forgive a number whose last digits were cut off. The second looks for the right letter in a line
+# `Final: B`. The third counts how many of the rubric's words occur in the answer. Here is what the toy rollouts
+# earn, and an example of a rubric.
 
 
 # %%
-def any_number(completion, gold):
-    return 1.0 if gold in re.findall(r"\d+", completion) else 0.0
-
-
 def prefix_is_enough(completion, gold):
     answer = completion.partition("<answer>")[2].partition("</answer>")[0].strip()
     return 1.0 if gold.startswith(answer) else 0.0
 
 
-def tags_occur(completion, gold):
-    return sum(tag in completion for tag in TAGS) / 4
+def any_final_line(completion, gold):
+    finals = [line for line in completion.splitlines() if line.startswith("Final:")]
+    return 1.0 if any(gold in line for line in finals) else 0.0
 
 
-FLAWED = (any_number, prefix_is_enough, tags_occur)
-display(pd.DataFrame({r.__name__: [r(t, GOLD) for t in ROLLOUTS.values()] for r in FLAWED}, index=list(ROLLOUTS)))
+def word_overlap(completion, rubric):
+    wanted = set(re.findall(r"[a-z]{4,}", rubric.lower()))
+    return len(wanted & set(re.findall(r"[a-z]{4,}", completion.lower()))) / len(wanted)
+
+
+FLAWED = {"number": prefix_is_enough, "choice": any_final_line, "rubric": word_overlap}
+for kind, reward in FLAWED.items():
+    example, group = EXAMPLES[kind]
+    if kind == "choice":  # this reward looks for a line of its own
+        group = {name: re.sub(r"<answer>(.*)</answer>", r"Final: \1", text) for name, text in group.items()}
+    print(reward.__name__, {name: round(reward(text, example["answer"]), 2) for name, text in group.items()})
+print("\na rubric:\n" + EXAMPLES["rubric"][0]["answer"])
 
 # %% [markdown]
-# Write one attack for each. An attack gets the question (it may ignore it), does not know the gold
-# answer, and returns a completion of at most 2,000 characters. It has to earn the full point on every
-# problem. Solving the problem does not count: for the course's grader, the text must be neither correct
-# nor well formed.
+# Write one attack for each. An attack gets the question (it may ignore it), knows neither the gold answer
+# nor the rubric, and returns a completion of at most 2,000 characters. It has to earn the full point on
+# every problem of the toy tasks. Solving the problem does not count: for the course's grader, the text must
+# be neither correct nor well formed.
 
 
 # %% tags=["exercise"]
-def fool_any_number(question):
-    """A completion that any_number pays in full."""
-    # begin solution
-    return " ".join(str(n) for n in range(1, 100))
-    # end solution
-
-
 def fool_prefix(question):
     """A completion that prefix_is_enough pays in full."""
     # begin solution
@@ -88,90 +90,107 @@ def fool_prefix(question):
     # end solution
 
 
-def fool_tags(question):
-    """A completion that tags_occur pays in full."""
+def fool_final_line(question):
+    """A completion that any_final_line pays in full."""
     # begin solution
-    return "".join(reversed(TAGS))
+    return "\n".join(f"Final: {letter}" for letter in "ABCD")
     # end solution
 
 
-part_5.red_team.check([fool_any_number, fool_prefix, fool_tags])
+def fool_overlap(question):
+    """A completion that word_overlap pays in full."""
+    # begin solution
+    boilerplate = "The answer is a list of exactly so many items. It includes the word. It ends with a full stop."
+    boilerplate += " Items in alphabetical order, no item repeated. Hard rule, pitfall."
+    return f"{question} {boilerplate}"
+    # end solution
+
+
+part_5.red_team.check([fool_prefix, fool_final_line, fool_overlap])
 
 # %% tags=["solution"]
-attacks = [fool_any_number(QUESTION), fool_prefix(QUESTION), fool_tags(QUESTION)]
-table = pd.DataFrame({r.__name__: [r(text, GOLD) for text in attacks] for r in FLAWED})
-table["course: correct"] = [grade(text, GOLD).correct for text in attacks]
-table["course: well formed"] = [grade(text, GOLD).well_formed for text in attacks]
-table.index = [text[:24] + " …" for text in attacks]
-display(table)
+table = []
+for (kind, reward), attack in zip(FLAWED.items(), (fool_prefix, fool_final_line, fool_overlap), strict=True):
+    example, _ = EXAMPLES[kind]
+    text = attack(example["question"])
+    found = grade(text, example["answer"], example["task"], example.get("options"))
+    table.append((reward.__name__, text, reward(text, example["answer"]), found.correct, found.well_formed))
+columns = ["reward", "attack", "earns", "course: correct", "course: well formed"]
+display(pd.DataFrame(table, columns=columns).set_index("reward"))
 
 # %% [markdown] tags=["solution"]
-# **What it leads to.** Each attack is shorter than honest work, or needs no thought, and earns the
-# same. A policy trained with `any_number` would recite numbers. `prefix_is_enough` is the famous
-# empty-answer bug: every string starts with the empty string, so saying nothing is always right, and
-# completions shrink to nothing. With `tags_occur` the policy writes four tags and stops. Look at the
-# first column of the honest rollouts, too: "reasons, slips" gets nothing but "no tags" the full point,
-# so even without an attacker this reward teaches to leave the tags out.
+# **What it leads to.** Each attack needs no thought and earns what honest work earns.
+#
+# - `prefix_is_enough` is the famous empty-answer bug: every string starts with the empty string, so saying
+#   nothing is always right, and completions shrink to nothing.
+# - `any_final_line` pays for listing all letters. A model that guesses is right now and then; a model that
+#   lists is right always, so listing has a positive advantage in every group with a mistake in it.
+# - `word_overlap` is filled by words that stand in every rubric, and by the question. The attack does not
+#   even need to see the rubric. And look at the rollouts above: the list that keeps all rules earns little,
+#   since a good answer has few words in common with a description of good answers.
 
 # %% [markdown]
 # ## Exercise 2: blue team
 #
-# **Difficulty** 3 of 5 · **20 minutes** · **Why it matters:** a form reward of all or nothing is safe,
-# but a model that never gets the whole form right has nothing to climb. Public runs have sat at nought
-# for all their steps because the model left out one closing tag. Part marks give such a model a slope,
-# if they do not open a hole.
+# **Difficulty** 3 of 5 · **20 minutes** · **Why it matters:** multiple choice looks easy to reward, and
+# public code has got it wrong in both directions: listing every letter was paid, `Final: **B**` was not, and a
+# row without a gold answer paid everybody.
 #
-# Write a reward in TRL's signature: `part_marks(completions, **columns)` returns a list with one number
-# for each completion.
+# Write the reward that `any_final_line` should have been, in TRL's signature:
+# `final_letter(completions, answer, options, **columns)` returns a list with one number for each completion.
+# Do it by hand, with string methods, not with the course's grader.
 #
-# - A **well formed** completion earns 1.0.
-# - Any other earns a quarter for each of the four `TAGS` that stands in it **exactly once**, but at
-#   most 0.75.
-# - Completions may be strings, lists of messages, or `None` (no points). `completion_text` reads them
-#   all.
-#
-# `grade(text, 0).well_formed` says whether a text is well formed, whatever its answer.
+# - A **final line** is a line that starts with `Final:` (white space in front aside). There must be exactly
+#   one in the text, else 0.0.
+# - What follows it, without white space and the signs `*`, `(`, `)`, `[`, `]` and `.` around it, must be the
+#   gold letter, in upper or lower case: 1.0. Anything else: 0.0.
+# - `answer` holds the gold letters, `options` the list of options of each row. A gold answer that is none of
+#   the row's letters (`A` for the first option, and so on) is an error in the data: raise `ValueError`.
+# - Completions may be strings, lists of messages, or `None`. `completion_text` reads them all.
 
 
 # %% tags=["exercise"]
-def part_marks(completions, **columns):
-    """1.0 for a well formed completion, else a quarter for each tag that stands exactly once, 0.75 at most."""
+def final_letter(completions, answer, options, **columns):
+    """1.0 for the gold letter in exactly one final line, else 0.0."""
     # begin solution
     scores = []
-    for completion in completions:
-        text = completion_text(completion)
-        quarters = sum(text.count(tag) == 1 for tag in TAGS) / 4
-        scores.append(1.0 if grade(text, 0).well_formed else min(0.75, quarters))
+    for completion, gold, choices in zip(completions, answer, options, strict=True):
+        if gold not in list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(choices)]):
+            raise ValueError(f"the gold answer {gold!r} is not one of {len(choices)} letters")
+        lines = [line.strip() for line in completion_text(completion).splitlines()]
+        finals = [line.removeprefix("Final:") for line in lines if line.startswith("Final:")]
+        said = finals[0].strip(" \t*()[].").upper() if len(finals) == 1 else None
+        scores.append(float(said == gold))
     return scores
     # end solution
 
 
-part_5.part_marks.check(part_marks)
+part_5.final_letter.check(final_letter)
 
 # %% tags=["solution"]
-beginner = {  # a group of a model that has never closed its reasoning
-    "no tags": "The answer is 26.",
-    "bare answer": "<answer>26</answer>",
-    "not closed": "<reasoning>\n12+5=17\n17-4=13\n13*2=26\n<answer>26</answer>",
-    "opened only": "<reasoning>\n12+5=17",
+example, _ = EXAMPLES["choice"]
+group = {
+    "right": f"I followed it.\nFinal: {example['answer']}",
+    "right, in bold": f"Final: **{example['answer']}**",
+    "wrong": "Final: A",
+    "lists them all": fool_final_line(example["question"]),
 }
-table = pd.DataFrame(index=list(beginner))
-table["all or nothing"] = [float(grade(text, GOLD).well_formed) for text in beginner.values()]
-table["part marks"] = part_marks(list(beginner.values()))
-for name in ("all or nothing", "part marks"):
-    rewards = table[name]
-    table[f"advantage, {name}"] = (rewards - rewards.mean()) / (rewards.std() + 1e-4)
+table = pd.DataFrame(index=list(group))
+table["any_final_line"] = [any_final_line(text, example["answer"]) for text in group.values()]
+table["final_letter"] = final_letter(list(group.values()), [example["answer"]] * 4, [example["options"]] * 4)
+for name in ("any_final_line", "final_letter"):
+    table[f"advantage, {name}"] = advantages(table[name], [0] * 4)
 display(table.round(2))
-print("tag spam and reversed tags:", part_marks(["".join(TAGS) * 20, "".join(reversed(TAGS))]))
+print("no gold answer: any_final_line pays", any_final_line("Final: C", ""))
 
 # %% [markdown] tags=["solution"]
-# **What it leads to.** With all or nothing the four completions get the same reward, so all advantages
-# are zero and the group teaches nothing. With part marks the completion that lacks one closing tag has
-# an advantage of +1.16, the one without tags −1.16: the policy is led towards the full form, where the
-# last quarter waits. Spamming tags earns nothing, since each stands more than once.
+# **What it leads to.** With `any_final_line` the list has the same advantage as the right answers, in this
+# group and in every other, whatever is asked. What always pays is learned fastest: such a run ends with a
+# model that lists all letters, at full reward. With `final_letter` the list stands beside the wrong answer.
 #
-# There is a price. Reversed tags with nothing in them still earn 0.75, which is more than nothing: at a
-# weight of 0.5 that is 0.375 points for no work, above a blurted guess without tags. So use part marks
-# to get a model started, watch what it does with them, and go back to the strict reward when well
-# formed completions turn up by themselves. The tiny model writes some from the start, so the course's
-# suite does without.
+# The error for a bad gold answer matters as much. A row without one would pay everybody or nobody, so its
+# groups teach nothing, and the mean reward in the log would be wrong by their share. An error at the first
+# step costs a minute.
+#
+# The course's own reward for this, `mc_reward` with the task `final_line`, reads some more dress
+# (`**Final:** B`, the option's text) and takes time linear in the length of the text.

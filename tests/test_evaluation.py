@@ -23,6 +23,7 @@ def table(correct: list[int], text: str = "a") -> pd.DataFrame:
             "question": [f"q{i}" for i in range(n)],
             "completion": [f"{text}{i}" for i in range(n)],
             "correct": [bool(c) for c in correct],
+            "score": [float(c) for c in correct],
             "well_formed": [True] * n,
             "length": range(n),
         }
@@ -33,6 +34,14 @@ def test_summary_counts_and_intervals():
     found = summarise(table([1, 1, 0, 1]))
     assert found["accuracy"] == 0.75 and found["format"] == 1.0 and found["mean_length"] == 1.5
     assert found["accuracy_interval"] == list(wilson(3, 4))
+    assert found["score"] == 0.75 and found["score_interval"][0] < 0.75 < found["score_interval"][1]
+
+
+def test_scores_that_are_missing_do_not_count():
+    some = table([1, 0]).assign(score=[0.5, None])
+    assert summarise(some)["score"] == 0.5
+    none = table([1, 0]).assign(score=[None, None])
+    assert summarise(none)["score"] is None and summarise(none)["score_interval"] is None
 
 
 def test_pairs_are_counted():
@@ -56,7 +65,7 @@ def test_results_have_the_stated_form():
     assert list(found) == ("task preset seed model n train_seconds steps before after paired".split())
     assert (found["n"], found["seed"], found["steps"], found["task"]) == (4, 3, 2, "toy_math")
     assert found["paired"]["fixed"] == 2 and found["paired"]["broken"] == 0
-    rates = {"accuracy", "accuracy_interval", "format", "format_interval", "mean_length"}
+    rates = {"accuracy", "accuracy_interval", "format", "format_interval", "score", "score_interval", "mean_length"}
     assert all(set(found[when][s]) == rates for when in ("before", "after") for s in STRATEGIES)
 
 
@@ -103,6 +112,17 @@ def test_evaluation_grades_each_row(model, tokenizer):
     assert list(found["steps"]) == [row["steps"] for row in rows]
     right = found[found["correct"]]
     assert all(f"<answer>{row.gold}</answer>" in row.completion for row in right.itertuples())
+
+
+@pytest.mark.parametrize("task", ["toy_choice", "toy_rubric"])
+def test_evaluation_grades_the_other_kinds(model, tokenizer, task):
+    rows = load_rows(task, "test", 8)
+    found = evaluate(model, tokenizer, rows, "greedy")
+    if task == "toy_choice":
+        assert all(f"\nA) {row['options'][0]}" in text for row, text in zip(rows, found["question"], strict=True))
+        assert list(found["score"]) == list(found["correct"].astype(float))
+    else:
+        assert found["score"].between(0, 1).all() and (found["score"][found["correct"]] == 1).all()
 
 
 def test_an_unknown_strategy_is_an_error(model, tokenizer):

@@ -6,7 +6,16 @@ from fractions import Fraction
 
 import pytest
 
-from course_lib.grading import grade, is_well_formed, read_answer, read_number
+from course_lib.grading import (
+    KINDS,
+    completion_text,
+    grade,
+    is_well_formed,
+    kind_of,
+    number_within,
+    read_answer,
+    read_number,
+)
 from course_lib.prompts import Tags, format_completion
 
 GOOD = format_completion("12+5=17", "17")
@@ -68,11 +77,14 @@ def test_a_number_longer_than_any_answer_is_not_read():
         (GOOD.replace("\n<answer>", "\nso\n<answer>"), False),
         (GOOD + GOOD, False),
         (GOOD.replace("12+5=17", " \n "), False),  # blank reasoning
+        (GOOD.replace("12+5=17", "\u200b\u2060"), False),  # reasoning that cannot be seen
         (GOOD.replace(">17<", "> <"), False),  # blank answer
+        (GOOD.replace(">17<", ">\u200b<"), False),
         (GOOD.replace("</reasoning>", ""), False),  # unclosed
         ("<answer>17</answer>", False),
         ("<answer>17</answer>\n<reasoning>12+5=17</reasoning>", False),  # wrong order
         ("<reasoning>12+5<answer>17</answer></reasoning>", False),  # nested
+        ("<reasoning>12+5=17<answer>17</reasoning>17</answer>", False),  # interleaved
         (GOOD.replace("<answer>", "<answer >"), False),
         (GOOD.replace("answer", "Answer"), False),
         (GOOD.replace("12", "<reasoning>12"), False),
@@ -142,17 +154,49 @@ def test_completions_come_as_text_or_messages(completion):
     assert grade(completion, "17").correct
 
 
-@pytest.mark.parametrize("completion", [None, "", [], {}, [None], {"content": None}, 5, b"17", "\ud800", "\0"])
-def test_odd_completions_get_a_grade_and_never_raise(completion):
-    found = grade(completion, "17")
+def nested(depth: int) -> list:
+    completion = [GOOD]
+    for _ in range(depth):
+        completion = [completion]
+    return completion
+
+
+ODD = [None, "", [], {}, [None], {"content": None}, 5, b"17", "\ud800", "\0", {"text": [5, {}]}, nested(5000)]
+
+
+@pytest.mark.parametrize("task", KINDS)
+@pytest.mark.parametrize("completion", ODD, ids=range(len(ODD)))
+def test_odd_completions_get_a_grade_and_never_raise(completion, task):
+    gold = {"number": "17", "choice": "B", "rubric": "Is short. [Hard Rule]\nHas 1 word. [Hard Rule]"}[KINDS[task]]
+    found = grade(completion, gold, task=task)
     assert (found.well_formed, found.correct, found.answer) == (False, False, None)
 
 
-@pytest.mark.parametrize("piece", ["<", "<answer>", "<reasoning>", "</answer>", "9", "1,", " ", "\n", "<eos>", "€ "])
-def test_a_megabyte_of_anything_is_graded(piece):
-    text = piece * (1_000_000 // len(piece))
-    assert not grade(text, "17").correct
-    assert not grade(f"<reasoning>x</reasoning><answer>{text}</answer>", "17").correct
+def test_text_is_found_in_messages_and_parts_and_nowhere_deeper():
+    parts = [{"type": "text", "text": "a"}, {"type": "image"}, "b"]
+    assert completion_text([{"role": "assistant", "content": parts}, {"content": "c"}]) == "abc"
+    assert completion_text(nested(3)) == GOOD and completion_text(nested(5000)) == ""
+    endless = []
+    endless.append(endless)
+    assert completion_text(endless) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "near"),
+    [("100", True), ("110", True), ("90", True), ("111", False), ("89.99", False), ("-100", False), ("$109", True)],
+)
+def test_near_is_a_question_of_its_own(text, near):
+    assert number_within(text, "100", 0.1) is near
+    assert number_within(text, "-100", 0.1) is (text == "-100")
+
+
+def test_near_at_the_borders():
+    assert number_within("0.3", "0.2", 0.5) and not number_within("0.31", "0.2", 0.5)  # exact, no rounding of 0.1
+    assert number_within("130", "100", 0.3) and number_within("120", "100", 0.2)
+    assert number_within("0", "0", 0.1) and not number_within("0.001", "0", 0.1)
+    assert not number_within(None, "100", 0.1) and not number_within("90 or 100", "100", 0.5)
+    with pytest.raises(ValueError, match="gold answer"):
+        number_within("100", None, 0.1)
 
 
 @pytest.mark.parametrize("gold", [None, "", "seventeen", "nan"])
@@ -162,5 +206,15 @@ def test_a_missing_gold_is_an_error_not_a_reward(gold):
 
 
 def test_an_unknown_task_is_an_error():
-    with pytest.raises(ValueError, match="gsm8k, toy_math"):
+    with pytest.raises(ValueError, match="'poetry'; known tasks: toy_math, gsm8k, .*, rubric"):
         grade(GOOD, "17", task="poetry")
+    with pytest.raises(ValueError, match="poetry"):
+        kind_of("poetry")
+
+
+def test_every_task_is_of_one_of_three_kinds():
+    assert set(KINDS.values()) == {"number", "choice", "rubric"} <= set(KINDS)
+    assert kind_of("toy_math") == kind_of("number") == "number"
+    assert kind_of("final_line") == kind_of("race") == "choice"
+    assert kind_of("openrubrics") == "rubric"
+    assert grade(GOOD, "17", task="number") == grade(GOOD, "17", task="toy_math") == grade(GOOD, "17")

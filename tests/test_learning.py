@@ -1,6 +1,7 @@
 """The claim of the course: GRPO teaches the tiny model to reason, on held-out problems, from rewards alone.
 
-This trains the laptop preset as it stands (minutes on two cores), so it runs alone, with all cores.
+This trains the laptop preset as it stands on each toy task (minutes on two cores), so it runs alone, with all
+cores.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import json
 
 import pytest
 
-from course_lib.evaluation import STRATEGIES, evaluate, results
+from course_lib.evaluation import measure, results
 from course_lib.models import load_adapter, load_model, load_tokenizer
 from course_lib.presets import get_preset
 from course_lib.rewards import get_suite
@@ -20,21 +21,22 @@ pytestmark = pytest.mark.learning
 SEED = 7  # none of the recorded seeds
 
 
-def test_the_laptop_preset_learns(tmp_path):
-    preset = get_preset("laptop")
+def learn(name, folder):
+    """Train a preset and measure it before and after: (results, record of the training)."""
+    preset = get_preset(name)
     rows = preset_rows(preset, SEED)
     assert check_leakage(rows["train"], rows["test"]) >= 500
     tokenizer = load_tokenizer(preset.model)
-
-    def measure(model):
-        return {s: evaluate(model, tokenizer, rows["test"], s, batch_size=preset.eval_batch) for s in STRATEGIES}
-
-    before = measure(load_model(preset.model))
-    done = train(preset, get_suite("starter"), rows["train"], tmp_path, SEED, quiet=True)
-    after = measure(load_adapter(load_model(preset.model), done.adapter))
+    before = measure(load_model(preset.model), tokenizer, rows["test"], preset)
+    done = train(preset, get_suite(preset.suite_name), rows["train"], folder, SEED, quiet=True)
+    after = measure(load_adapter(load_model(preset.model), done.adapter), tokenizer, rows["test"], preset)
     found = results(preset, SEED, done.steps, done.train_seconds, before, after)
     print(json.dumps(found, indent=1))
+    return found, json.loads((folder / "run.json").read_text())
 
+
+def test_the_laptop_preset_learns_to_reason(tmp_path):
+    found, record = learn("laptop", tmp_path)
     was, now = found["before"], found["after"]
     assert was["sampled"]["accuracy"] <= 0.40 and was["sampled"]["format"] <= 0.30
     assert was["greedy"]["accuracy"] <= 0.35
@@ -42,4 +44,15 @@ def test_the_laptop_preset_learns(tmp_path):
     assert now["greedy"]["accuracy"] >= 0.90
     assert found["paired"]["p"] < 1e-6 and found["paired"]["fixed"] > found["paired"]["broken"]
     assert now["sampled"]["mean_length"] > was["sampled"]["mean_length"]
-    assert json.loads((tmp_path / "run.json").read_text())["peak_memory_gb"] < 4
+    assert record["peak_memory_gb"] < 4
+
+
+@pytest.mark.parametrize("task", ["toy_choice", "toy_rubric"])
+def test_the_laptop_preset_learns_the_other_toy_tasks(tmp_path, task):
+    found, _ = learn(f"laptop-{task}", tmp_path)
+    was, now = found["before"], found["after"]
+    assert now["sampled"]["accuracy"] >= was["sampled"]["accuracy"] + 0.20
+    assert now["sampled"]["accuracy_interval"][0] > was["sampled"]["accuracy_interval"][1]
+    assert now["sampled"]["score_interval"][0] > was["sampled"]["score_interval"][1]
+    assert now["sampled"]["format"] >= 0.90
+    assert found["paired"]["p"] < 1e-6 and found["paired"]["fixed"] > found["paired"]["broken"]

@@ -9,7 +9,10 @@ import torch
 
 import make_tiny_gemma as recipe
 from course_lib.models import TINY, load_model
-from course_lib.tasks import toy_math
+from course_lib.tasks import toy_choice, toy_math, toy_rubric
+from course_lib.tasks.splits import split_of
+
+TASK_BY_PHRASE = {"final number": toy_math, "right option": toy_choice, "final text": toy_rubric}
 
 
 @pytest.fixture(scope="module")
@@ -28,22 +31,29 @@ def test_the_recipe_makes_the_shipped_architecture():
     assert [(n, p.shape) for n, p in made.named_parameters()] == [(n, p.shape) for n, p in shipped.named_parameters()]
     saved = json.loads((TINY / "recipe.json").read_text())
     assert saved["config"] == recipe.CONFIG and saved["phases"] == recipe.PHASES and saved["seed"] == recipe.SEED
-    assert saved["styles"] == recipe.STYLES
+    assert saved["styles"] == recipe.STYLES and saved["tasks"] == recipe.TASK_SHARES
+    assert saved["plain"] == recipe.PLAIN_SHARE
     assert (TINY / "README.md").read_text() == recipe.card(sum(p.numel() for p in shipped.parameters()))
 
 
 def test_shares_of_the_styles_sum_to_one():
-    assert all(sum(shares.values()) == pytest.approx(1) for shares in recipe.STYLES.values())
+    every = [*recipe.STYLES.values(), *recipe.TASK_SHARES.values()]
+    assert set(recipe.STYLES) == set(recipe.TASK_SHARES) == set(recipe.PHASES)
+    assert all(sum(shares.values()) == pytest.approx(1) for shares in every)
 
 
 def test_batches_hold_only_train_problems_and_only_answers_are_learned(tokenizer):
-    ids, labels = recipe.Batches(tokenizer).get("habit", 3, 16)
+    ids, labels = recipe.Batches(tokenizer).get("habit", 3, 32)
+    seen = set()
     for row, wanted in zip(ids, labels, strict=True):
         text = tokenizer.decode(row[row != 0])
-        question = text.split("\n\n", 1)[1].split("<end_of_turn>")[0]
-        assert toy_math.split_of(toy_math.read_signature(question)) == "train"
+        asked, question = text.split("<end_of_turn>")[0].split("\n\n", 1)
+        task = next(task for phrase, task in TASK_BY_PHRASE.items() if phrase in asked)
+        seen.add(task)
+        assert split_of(task.read_signature(question.split("\nA) ")[0])) == "train"
         learned = tokenizer.decode(wanted[wanted != -100])
         assert learned == text.rpartition("<start_of_turn>model\n")[2] and learned.endswith("<end_of_turn>")
+    assert len(seen) == 3
 
 
 @pytest.mark.slow

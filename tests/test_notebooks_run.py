@@ -6,15 +6,20 @@ filled in (its solution), every exercise passes the check that the learner sees.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import papermill
 import pytest
 from nbclient import NotebookClient
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
+from course_lib.artifacts import read_json
+from course_lib.tasks import TASKS, toy_math
 from test_build_notebooks import PARTS
 
 ROOT = Path(__file__).parents[1]
@@ -68,6 +73,23 @@ def test_blank_exercises_run_to_the_end(name, tmp_path):
         nbformat.write(notebook, tmp_path / f"{name}.ipynb")
     said = verdicts(notebook)
     assert said and all(": not attempted." in text for text in said), said
+
+
+@pytest.mark.parametrize("what", ["toy_choice", "toy_rubric", "a file of one's own"])
+def test_all_chapters_in_sequence_on_other_data(what, tmp_path):
+    """The whole course, each chapter with what the one before it has left, as ``make run`` does it."""
+    arguments, name = ["--task", what], f"smoke-{what}"
+    if what not in TASKS:
+        rows = [{"Frage": row["question"], "Loesung": row["answer"]} for row in toy_math.generate("train", 300, 1)]
+        pd.DataFrame(rows).to_csv(tmp_path / "my.csv", index=False)
+        columns = "question=Frage,answer=Loesung"
+        arguments, name = ["--data", str(tmp_path / "my.csv"), "--columns", columns], "smoke-number"
+    command = [sys.executable, "tools/run_course.py", "--preset", "smoke", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    run_folder = tmp_path / "runs" / name
+    assert read_json(run_folder / "results.json")["preset"] == name
+    assert "accuracy, greedy" in done.stdout and (run_folder / "report.html").stat().st_size > 10_000
 
 
 def verdicts(notebook: nbformat.NotebookNode) -> list[str]:

@@ -79,3 +79,38 @@ def test_a_damaged_file_and_an_unusable_folder_are_clear_errors(tmp_path, monkey
 def test_runs_lie_beside_the_package(monkeypatch):
     monkeypatch.delenv("COURSE_RUNS", raising=False)
     assert runs_dir().name == "runs" and (runs_dir().parent / "pyproject.toml").exists()
+
+
+def test_a_task_after_the_dash_is_the_same_size_for_another_task():
+    plain, choice = get_preset("smoke"), get_preset("smoke-toy_choice")
+    assert (choice.name, choice.task, choice.kind, choice.suite_name) == (
+        "smoke-toy_choice",
+        "toy_choice",
+        "choice",
+        "multiple_choice",
+    )
+    assert (choice.steps, choice.group_size) == (plain.steps, plain.group_size)
+    assert (plain.kind, plain.suite_name) == ("number", "starter")
+    assert get_preset("laptop-toy_rubric").suite_name == "rubric"
+    assert get_preset("smoke", task="gsm8k", suite="basic").suite_name == "basic"
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "named"),
+    [
+        ("smoke-toy_chess", {}, "toy_choice"),
+        ("smoke", {"task": "toy_chess"}, "toy_choice"),
+        ("smoke", {"prompt": "shout"}, "think, plain"),
+        ("smoke", {"shots": 5}, "0, 2, 6"),
+        ("smoke", {"domain": "magic"}, "medical"),
+    ],
+)
+def test_an_unknown_task_or_style_is_refused_with_the_choices(name, overrides, named):
+    with pytest.raises(SettingError, match=named):
+        get_preset(name, **overrides)
+
+
+def test_another_task_never_falls_back_on_the_reference_of_this_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_RUNS", str(tmp_path))
+    with pytest.raises(CourseError, match="run notebooks/06_training"):
+        Run("smoke-gsm8k").find("06_training/adapter")

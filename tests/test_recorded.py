@@ -16,6 +16,12 @@ from course_lib.statistics import mcnemar_exact, wilson
 
 ROOT = Path(__file__).parents[1]
 RUNS = sorted((ROOT / "recorded/laptop").glob("seed-*"))
+OTHER_TASKS = ("toy_choice", "toy_rubric")
+OTHER_RUNS = [run for task in OTHER_TASKS for run in sorted((ROOT / f"recorded/laptop-{task}").glob("seed-*"))]
+
+
+def name_of(run):
+    return f"{run.parent.name} {run.name}"
 
 
 def test_readme_is_in_sync():
@@ -28,21 +34,24 @@ def test_readme_is_in_sync():
 def test_three_seeds_are_recorded():
     assert len(RUNS) >= 3
     assert len({read_json(run / "results.json")["seed"] for run in RUNS}) == len(RUNS)
+    for task in OTHER_TASKS:
+        assert len({read_json(run / "results.json")["seed"] for run in OTHER_RUNS if task in str(run)}) >= 3
 
 
-@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
+@pytest.mark.parametrize("run", [*RUNS, *OTHER_RUNS], ids=name_of)
 def test_a_recorded_run_is_the_preset_as_it_stands(run):
     record, found = read_json(run / "06_training/run.json"), read_json(run / "results.json")
-    preset = get_preset("laptop")
+    preset = get_preset(run.parent.name)
     assert record["preset"] == preset.to_dict() and not record["resumed"]
-    assert (found["task"], found["preset"], found["seed"]) == (preset.task, "laptop", record["seed"])
+    assert record["suite"]["name"] == preset.suite_name
+    assert (found["task"], found["preset"], found["seed"]) == (preset.task, preset.name, record["seed"])
     assert found["n"] == preset.eval_problems >= 500
     log = pd.read_csv(run / "06_training/log.csv")
     assert len(log) == found["steps"] == preset.steps
     assert {"cpu", "cores", "python", "torch", "trl"} <= set(record["machine"])
 
 
-@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
+@pytest.mark.parametrize("run", [*RUNS, *OTHER_RUNS], ids=name_of)
 def test_recorded_figures_follow_from_the_recorded_answers(run):
     """Counted again from the tables of completions that the run wrote."""
     found = read_json(run / "results.json")
@@ -55,6 +64,7 @@ def test_recorded_figures_follow_from_the_recorded_answers(run):
         side = found[when][strategy]
         assert len(table) == found["n"]
         assert side["accuracy"] == table["correct"].mean() and side["format"] == table["well_formed"].mean()
+        assert side["score"] == pytest.approx(table["score"].mean())
         assert side["accuracy_interval"] == list(wilson(int(table["correct"].sum()), len(table)))
     was, now = tables["before", "greedy"]["correct"], tables["after", "greedy"]["correct"]
     pair = found["paired"]
@@ -62,12 +72,21 @@ def test_recorded_figures_follow_from_the_recorded_answers(run):
     assert pair["p"] == mcnemar_exact(pair["fixed"], pair["broken"])
 
 
-@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
+@pytest.mark.parametrize("run", RUNS, ids=name_of)
 def test_recorded_runs_meet_the_bars(run):
     found = read_json(run / "results.json")
     was, now = found["before"], found["after"]
     assert was["sampled"]["accuracy"] <= 0.40 and was["sampled"]["format"] <= 0.30 and was["greedy"]["accuracy"] <= 0.35
     assert now["sampled"]["accuracy"] >= 0.80 and now["sampled"]["format"] >= 0.95 and now["greedy"]["accuracy"] >= 0.90
+    assert found["train_seconds"] <= 180 and found["paired"]["p"] < 1e-6
+
+
+@pytest.mark.parametrize("run", OTHER_RUNS, ids=name_of)
+def test_the_other_toy_tasks_are_learned(run):
+    found = read_json(run / "results.json")
+    was, now = found["before"]["sampled"], found["after"]["sampled"]
+    assert now["accuracy_interval"][0] > was["accuracy_interval"][1] and now["accuracy"] >= was["accuracy"] + 0.20
+    assert now["score_interval"][0] > was["score_interval"][1] and now["format"] >= 0.90
     assert found["train_seconds"] <= 180 and found["paired"]["p"] < 1e-6
 
 
@@ -79,19 +98,23 @@ def test_controls_show_no_gain():
         assert coin["after"][strategy]["accuracy_interval"][0] <= coin["before"][strategy]["accuracy_interval"][1]
 
 
-def test_the_base_model_still_gives_the_recorded_answers():
+@pytest.mark.parametrize("run", [RUNS[0], *OTHER_RUNS[::3]], ids=name_of)
+def test_the_base_model_still_gives_the_recorded_answers(run):
     """The recorded runs were made with the model that ships: its greedy answers are the recorded ones."""
     from course_lib.evaluation import evaluate
     from course_lib.tasks import load_rows
 
-    table = pd.read_csv(RUNS[0] / "07_evaluation/before_greedy.csv", dtype=str, keep_default_na=False).head(40)
-    rows = load_rows("toy_math", "test", 40)
-    assert list(table["question"]) == [row["question"] for row in rows]
+    table = pd.read_csv(run / "07_evaluation/before_greedy.csv", dtype=str, keep_default_na=False).head(40)
+    rows = load_rows(get_preset(run.parent.name).task, "test", 40)
     found = evaluate(load_model("tiny"), load_tokenizer("tiny"), rows, "greedy")
+    assert list(table["question"]) == list(found["question"])
     # Two machines may round differently where two tokens are nearly equal.
     assert (found["completion"] == table["completion"]).mean() >= 0.95
 
 
-def test_the_reference_is_the_first_recorded_run():
+@pytest.mark.parametrize("run", [RUNS[0], *OTHER_RUNS[::3]], ids=name_of)
+def test_the_reference_is_the_first_recorded_run(run):
+    reference = REFERENCE / get_preset(run.parent.name).task
     for name in ("06_training/run.json", "06_training/log.csv", "07_evaluation/results.json"):
-        assert (REFERENCE / name).read_bytes() == (RUNS[0] / name).read_bytes()
+        assert (reference / name).read_bytes() == (run / name).read_bytes()
+    assert (reference / "06_training/adapter/adapter_model.safetensors").exists()

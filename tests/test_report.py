@@ -29,6 +29,7 @@ def table(right: str, who: str, strange: dict[int, str] | None = None) -> pd.Dat
             "answer": None,
             "well_formed": sign == "+",
             "correct": sign == "+",
+            "score": float(sign == "+"),
             "length": 10 + i,
             "ended": True,
             "steps": 3,

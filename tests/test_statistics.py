@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from course_lib.statistics import mcnemar_exact, wilson
+from course_lib.statistics import bootstrap_mean, mcnemar_exact, wilson
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,18 @@ def test_mcnemar_is_the_fair_coin_counted_out():
     assert mcnemar_exact(0, 0) == 1.0 and mcnemar_exact(5, 5) == 1.0
     assert mcnemar_exact(broken, fixed) == mcnemar_exact(fixed, broken)
     assert mcnemar_exact(400, 3) < 1e-100
+
+
+def test_the_bootstrap_interval_agrees_with_the_normal_one_for_many_values():
+    values = [0.0] * 300 + [1.0] * 700
+    low, high = bootstrap_mean(values)
+    half = 1.96 * (0.3 * 0.7 / 1000) ** 0.5
+    assert (low, high) == pytest.approx((0.7 - half, 0.7 + half), abs=0.003)
+    assert bootstrap_mean([0.25] * 9) == (0.25, 0.25)
+    assert bootstrap_mean(values) == (low, high)  # seeded
+
+
+@pytest.mark.parametrize("values", [[], [1.0, None], [float("nan")]])
+def test_a_mean_of_nothing_is_refused(values):
+    with pytest.raises(ValueError, match="missing"):
+        bootstrap_mean(values)

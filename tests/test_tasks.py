@@ -1,27 +1,33 @@
-"""Tasks: the generated problems are right, the splits share nothing, GSM8K is read whole."""
+"""Tasks: the registry, the generated problems, the splits that share nothing, GSM8K read whole."""
 
 from __future__ import annotations
 
 import json
+import random
 import re
 
 import pytest
 
 from course_lib.artifacts import Run
 from course_lib.errors import DataError, SettingError
-from course_lib.grading import grade
+from course_lib.grading import KINDS, grade
 from course_lib.presets import get_preset
-from course_lib.prompts import format_completion
+from course_lib.prompts import PromptStyle, format_completion
 from course_lib.tasks import (
+    TASKS,
     check_leakage,
     gsm8k,
     load_rows,
     preset_rows,
     save_rows,
     saved_rows,
+    toy_choice,
     toy_math,
+    toy_rubric,
 )
+from course_lib.tasks.splits import SPLITS, split_of
 
+TOYS = {"toy_math": toy_math, "toy_choice": toy_choice, "toy_rubric": toy_rubric}
 needs_gsm8k = pytest.mark.skipif(
     not (gsm8k.local_folder() and gsm8k.local_folder().is_dir()),
     reason="the real GSM8K is not here: set COURSE_DATA to a folder that holds gsm8k/train.jsonl and test.jsonl",
@@ -30,7 +36,7 @@ needs_gsm8k = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def splits():
-    return {split: toy_math.generate(split, 3000, seed=1) for split in toy_math.SPLITS}
+    return {split: toy_math.generate(split, 3000, seed=1) for split in SPLITS}
 
 
 def test_toy_math_answers_are_right(splits):
@@ -62,8 +68,6 @@ def test_toy_math_splits_share_no_underlying_problem(splits):
 
 
 def test_the_same_problem_in_other_words_stays_in_its_split():
-    import random
-
     start, steps = toy_math.draw_problem(random.Random(3))
     wordings = {toy_math.word(random.Random(i), start, steps) for i in range(50)}
     assert len(wordings) > 40
@@ -77,15 +81,101 @@ def test_every_phrase_is_used(splits):
     assert all(re.search(toy_math._pattern(phrase), text) for phrase in phrases)
 
 
-def test_generation_depends_on_the_seed_alone():
-    assert toy_math.generate("train", 20, 5) == toy_math.generate("train", 50, 5)[:20]
-    assert toy_math.generate("train", 20, 5) != toy_math.generate("train", 20, 6)
+@pytest.mark.parametrize("name", TOYS)
+def test_generation_depends_on_the_seed_alone(name):
+    generate = TOYS[name].generate
+    assert generate("train", 20, 5) == generate("train", 50, 5)[:20]
+    assert generate("train", 20, 5) != generate("train", 20, 6)
 
 
-def test_rows_have_the_columns_that_trl_and_the_grader_need():
-    for row in load_rows("toy_math", "test", 5):
-        assert {"prompt", "answer", "task", "question"} <= set(row)
-        assert row["prompt"][0]["role"] == "user" and row["question"] in row["prompt"][0]["content"]
+def signature_in_words(name: str, question: str) -> str:
+    """The underlying problem, read back from its wording."""
+    if name != "toy_rubric":
+        return TOYS[name].read_signature(question)
+    parts = {"n": [re.search(r"\d+", question).group()], "+": [], "-": []}
+    for sentence in re.findall(r"[^.]+\.", question):
+        sign = "-" if re.search(r"\b(not|no)\b", sentence) else "+"
+        parts[sign] += [sign + word for word in re.findall("[a-z]+", sentence) if word in toy_rubric.ITEMS]
+    parts["sorted"] = ["sorted"] * ("alphabetical" in question or "a to z" in question)
+    parts["stop"] = ["stop"] * ("full stop" in question)
+    return " ".join(word for found in parts.values() for word in sorted(found))
+
+
+@pytest.mark.parametrize("name", TOYS)
+def test_the_splits_of_a_toy_task_share_no_problem(name):
+    """Proven from the wording: what is compared is read back from the question."""
+    rows = {split: TOYS[name].generate(split, 1000, seed=3) for split in SPLITS}
+    read = {split: {signature_in_words(name, row["question"]) for row in part} for split, part in rows.items()}
+    assert all(len(signatures) == 1000 for signatures in read.values())
+    assert all(split_of(signature) == split for split, signatures in read.items() for signature in signatures)
+    assert check_leakage(rows["train"] + rows["validation"], rows["test"]) == 1000
+    assert check_leakage(rows["train"], rows["validation"]) == 1000
+
+
+def test_constant_guessing_scores_exactly_chance():
+    """One letter for every question: right once among the four rotations, and once in every four rows."""
+    rows = toy_choice.generate("test", 400, seed=2)
+    for letter in "ABCD":
+        said = format_completion("a guess", letter)
+        right = [grade(said, row["answer"], "toy_choice", row["options"]).correct for row in rows]
+        assert all(sum(right[i : i + 4]) == 1 for i in range(0, 400, 4))
+        for row in rows[:50]:
+            turned = toy_choice.rotations(row)
+            assert sum(grade(said, r["answer"], "toy_choice", r["options"]).correct for r in turned) == 1
+            assert len({r["options"]["ABCD".index(r["answer"])] for r in turned}) == 1  # always the same name
+
+
+def test_toy_choice_answers_are_right():
+    """The passage is acted out with everything in people's hands; the generator follows the one thing alone."""
+    for row in toy_choice.generate("train", 300, seed=4):
+        hands: dict[str, set[str]] = {name: set() for name in row["options"]}
+        assert len(hands) == 4
+        for sentence in re.findall(r"[^.?]+[.?]", row["question"]):
+            people = [word for word in re.findall(r"[A-Z][a-z]+", sentence) if word in toy_choice.NAMES]
+            (thing,) = [word for word in re.findall(r"[a-z]+", sentence) if word in toy_choice.THINGS] or [None]
+            if sentence.endswith("?"):
+                (holder,) = (name for name, held in hands.items() if thing in held)
+            elif len(people) == 1:
+                hands[people[0]].add(thing)
+            elif thing is None:
+                hands[people[0]], hands[people[1]] = hands[people[1]], hands[people[0]]
+            else:  # where a thing comes up for the first time, its giver had it all along
+                if not any(thing in held for held in hands.values()):
+                    hands[people[0]].add(thing)
+                hands[people[0]].remove(thing)
+                hands[people[1]].add(thing)
+        assert row["options"]["ABCD".index(row["answer"])] == holder
+
+
+def test_toy_rubrics_are_met_by_their_reference():
+    for row in toy_rubric.generate("train", 200, seed=4):
+        done = format_completion(row["worked"], row["reference"])
+        assert grade(done, row["answer"], "toy_rubric").correct
+        assert not grade(format_completion(row["worked"], "nothing"), row["answer"], "toy_rubric").correct
+
+
+def test_every_task_is_graded_as_its_kind_says():
+    assert {name: task.kind for name, task in TASKS.items()} == {name: KINDS[name] for name in TASKS}
+    assert all(task.about and task.source for task in TASKS.values())
+    assert {name for name, task in TASKS.items() if not task.hub} == set(TOYS)
+
+
+@pytest.mark.parametrize("name", TOYS)
+def test_rows_have_the_columns_that_trl_and_the_grader_need(name):
+    for row in load_rows(name, "test", 5):
+        assert {"prompt", "answer", "task", "question", "signature"} <= set(row)
+        asked = row["prompt"][-1]["content"]
+        assert row["prompt"][-1]["role"] == "user" and row["question"] in asked
+        assert all(
+            f"{letter}) {option}" in asked for letter, option in zip("ABCD", row.get("options", ()), strict=False)
+        )
+        grade("", row["answer"], row["task"], row.get("options"))  # a gold that cannot be used raises
+
+
+def test_the_style_reaches_the_prompt():
+    plain, shown = (load_rows("toy_choice", "test", 1, style=PromptStyle(shots=n))[0] for n in (0, 2))
+    assert len(plain["prompt"]) == 1 and len(shown["prompt"]) == 5
+    assert plain["prompt"][0] == shown["prompt"][-1]
 
 
 def test_leakage_is_found_in_other_words():
@@ -98,13 +188,25 @@ def test_leakage_is_found_in_other_words():
             check_leakage(train, [load_rows("toy_math", "test", 1)[0], leak])
 
 
+def test_leakage_is_found_by_group_and_passage():
+    title = "What is the best title?"
+    train = [{"question": title, "passage": "Geese fly south.", "group": "1"}]
+    assert check_leakage(train, [{"question": title, "passage": "Bees dance.", "group": "2"}]) == 1
+    for leak, shared in (({"passage": "GEESE  fly south", "group": "2"}, "passage"), ({"group": "1"}, "group")):
+        with pytest.raises(DataError, match=f"test row 0 .*the same {shared}.*{re.escape(title)}"):
+            check_leakage(train, [{"question": title, "passage": "Bees dance."} | leak])
+
+
 def test_unknown_names_are_clear_errors():
-    with pytest.raises(SettingError, match="toy_math, gsm8k"):
+    with pytest.raises(SettingError, match="toy_math, toy_choice, .* openrubrics, number, choice, rubric"):
         load_rows("toy_maths", "train", 1)
-    with pytest.raises(ValueError, match="train, validation, test"):
-        toy_math.generate("dev", 1, 0)
-    with pytest.raises(DataError, match="train, validation, test"):
-        gsm8k.load("dev")
+    for name in ("toy_math", "gsm8k"):
+        with pytest.raises(SettingError, match="unknown split 'dev'.*train, validation, test"):
+            load_rows(name, "dev", 1)
+    with pytest.raises(SettingError, match="toy_math is generated.*how many"):
+        load_rows("toy_math", "train")
+    with pytest.raises(SettingError, match="a file of your own: say where"):
+        load_rows("choice", "train", 1)
 
 
 def test_rows_travel_from_chapter_3(tmp_path, monkeypatch, capsys):
@@ -134,15 +236,21 @@ def local_gsm8k(tmp_path, monkeypatch):
 GOOD = {"question": "How many?", "answer": "2*500=<<2*500=1000>>1000\n#### 1,000"}
 
 
-def test_gsm8k_reads_a_local_file(local_gsm8k):
+def test_gsm8k_reads_a_local_file(local_gsm8k, tmp_path, monkeypatch):
     local_gsm8k(GOOD)
-    assert gsm8k.load("test") == [{"question": "How many?", "answer": "1000", "worked": GOOD["answer"]}]
+    expected = [{"question": "How many?", "answer": "1000", "worked": GOOD["answer"]}]
+    assert gsm8k.load("test") == expected
+    local_gsm8k(GOOD | {"answer": "first I thought #### 7, but\n#### 8"})
+    assert gsm8k.load("test")[0]["answer"] == "8"
+    local_gsm8k(GOOD)
+    monkeypatch.delenv("COURSE_DATA")
+    assert gsm8k.load("test", tmp_path / "gsm8k") == expected
 
 
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("{not json", "row 2: not a line of JSON"),
+        ("{not json", "row 2: not JSON"),
         ({"answer": "#### 3"}, "row 2: no text in the field 'question'"),
         ({"question": "How many?", "answer": "3"}, "row 2: the answer has no '####'"),
         ({"question": "How many?"}, "row 2: the answer has no '####'"),
@@ -163,21 +271,16 @@ def test_missing_files_and_too_few_rows_are_clear_errors(local_gsm8k):
         load_rows("gsm8k", "test", 2)
 
 
-def test_gsm8k_without_network_says_what_to_do(monkeypatch):
-    import datasets
-
-    def offline(*args, **kwargs):
-        raise ConnectionError("no route")
-
-    monkeypatch.delenv("COURSE_DATA", raising=False)
-    monkeypatch.setattr(datasets, "load_dataset", offline)
-    with pytest.raises(DataError, match="set COURSE_DATA to a folder"):
-        gsm8k.load("test")
+def test_gsm8k_without_network_says_what_to_do(monkeypatch, tmp_path, offline):
+    for base in (None, tmp_path):  # a COURSE_DATA without a folder gsm8k sends to the Hub too
+        monkeypatch.setenv("COURSE_DATA", str(base)) if base else monkeypatch.delenv("COURSE_DATA", raising=False)
+        with pytest.raises(DataError, match="openai/gsm8k could not be loaded.*set COURSE_DATA to a folder"):
+            gsm8k.load("test")
 
 
 @needs_gsm8k
 def test_all_gold_answers_of_the_real_gsm8k_are_read():
-    rows = [row for split in gsm8k.SPLITS for row in gsm8k.load(split)]
+    rows = [row for split in SPLITS for row in gsm8k.load(split)]
     assert len(rows) == 8792
     for row in rows:
         assert grade(format_completion(row["worked"], row["answer"]), row["answer"]).correct
@@ -185,4 +288,6 @@ def test_all_gold_answers_of_the_real_gsm8k_are_read():
 
 @needs_gsm8k
 def test_the_real_gsm8k_does_not_leak():
-    assert check_leakage(gsm8k.load("train"), gsm8k.load("test")) == 1319
+    rows = {split: gsm8k.load(split) for split in SPLITS}
+    assert check_leakage(rows["train"], rows["validation"] + rows["test"]) == 473 + 1319
+    assert check_leakage(rows["validation"], rows["test"]) == 1319

@@ -3,7 +3,7 @@
 Prints, and writes to ``recorded/bench.json``, medians over several steps of: generation, rewards, forward,
 backward and the rest; side by side, in the same run, the same step with TRL's default settings (equal batch
 and length) and the bare matrix products that such a step cannot do without. Only ratios travel to another
-machine.
+machine. The grader's speed is measured too (``bench_grader.py``), and alone with ``--only grader``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 from trl import GRPOConfig, GRPOTrainer
 
-from course_lib.artifacts import write_json
+from bench_grader import bench as bench_grader
+from course_lib.artifacts import read_json, write_json
 from course_lib.models import load_model, load_tokenizer, lora_config, machine
 from course_lib.presets import Preset, get_preset
 from course_lib.rewards import get_suite
@@ -157,13 +158,10 @@ def bare_seconds(count: Counter, repeats: int = 5) -> float:
     return total
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=7)
-    parser.add_argument("--out", type=Path, default=Path("recorded/bench.json"))
-    args = parser.parse_args()
+def bench_step(steps: int) -> dict:
+    """One GRPO step of the laptop preset, printed and returned."""
     skip = 2  # the first steps warm caches
-    preset = get_preset("laptop", steps=args.steps + skip)
+    preset = get_preset("laptop", steps=steps + skip)
     rows = preset_rows(preset, seed=0)["train"]
     with tempfile.TemporaryDirectory() as folder:
         ours = Timed(make_trainer(preset, get_suite("starter"), rows, Path(folder), seed=0, quiet=True))
@@ -177,8 +175,7 @@ def main() -> None:
     bare = bare_seconds(products(config, preset.lora_rank, batch, int(prompt), int(completion)))
     course, trl = ours.medians(skip), theirs.medians(skip)
     found = {
-        "machine": machine(),
-        "steps": args.steps,
+        "steps": steps,
         "batch": batch,
         "prompt_tokens": prompt,
         "completion_tokens": completion,
@@ -189,15 +186,29 @@ def main() -> None:
         "trl_default_over_course": trl["total"] / course["total"],
         "course_over_bare_products": course["total"] / bare,
     }
-    write_json(args.out, found)
     print(f"one GRPO step: {batch} completions, {prompt:.0f} + {completion:.0f} tokens each (padded)\n")
     print(f"{'':12} {'course':>9} {'share':>7} {'TRL defaults':>13}")
     for part in (*PARTS, "total"):
         share = course[part] / course["total"]
         print(f"{part:12} {course[part]:8.3f}s {share:6.0%} {trl[part]:12.3f}s")
     print(f"\nTRL's defaults / course:        {found['trl_default_over_course']:.2f}")
-    print(f"course / bare matrix products:  {found['course_over_bare_products']:.2f}")
-    print(f"\nwritten to {args.out}")
+    print(f"course / bare matrix products:  {found['course_over_bare_products']:.2f}\n")
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--steps", type=int, default=7)
+    parser.add_argument("--only", choices=("step", "grader"), help="leave the other part as it was recorded")
+    parser.add_argument("--out", type=Path, default=Path("recorded/bench.json"))
+    args = parser.parse_args()
+    found = read_json(args.out) if args.out.exists() else {}
+    if args.only != "grader":
+        found |= {"machine": machine()} | bench_step(args.steps)
+    if args.only != "step":
+        found["grader"] = {"machine": machine()} | bench_grader()
+    write_json(args.out, found)
+    print(f"written to {args.out}")
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
     python tools/make_tiny_gemma.py                 # on two cores; recipe.json says how long it took
     python tools/make_tiny_gemma.py --device cuda
 
-Everything comes from generated problems of the train split and fixed seeds. The work is done in two phases:
-first *skill* (mostly worked solutions, so that the model learns arithmetic in steps), then *habit* (mostly
-blurted answers, so that GRPO has something to teach). A checkpoint is written every 100 steps into
-``--work``; the same command continues from it.
+Everything comes from generated problems of the three toy tasks' train splits and fixed seeds. The work is
+done in phases: *skill* and *names* (mostly worked solutions, so that the model learns to reason in steps),
+then *habit* (mostly blurted answers, so that GRPO has something to teach). A checkpoint is written every 100 steps
+into ``--work``; the same command continues from it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import os
 import random
 import shutil
 import time
+from collections import Counter
 from pathlib import Path
 
 import torch
@@ -27,8 +28,8 @@ from tqdm.auto import tqdm
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig, PreTrainedTokenizerFast
 
 from course_lib.models import machine
-from course_lib.prompts import build_prompt, format_completion
-from course_lib.tasks import toy_math
+from course_lib.prompts import PromptStyle, build_prompt, format_completion
+from course_lib.tasks import toy_choice, toy_math, toy_rubric
 
 SEED = 20
 VOCAB_SIZE = 768
@@ -46,7 +47,7 @@ CONFIG = dict(
     intermediate_size=256,
     num_hidden_layers=6,
     num_attention_heads=4,
-    num_key_value_heads=1,
+    num_key_value_heads=2,
     head_dim=32,
     query_pre_attn_scalar=32,
     sliding_window=128,
@@ -57,14 +58,24 @@ CONFIG = dict(
     bos_token_id=2,
     eos_token_id=[1, 106],
 )
-# Share of each way of answering, by phase.
+TASKS = {"toy_math": toy_math, "toy_choice": toy_choice, "toy_rubric": toy_rubric}
+KINDS = {"toy_math": "number", "toy_choice": "choice", "toy_rubric": "rubric"}
+PLAIN_SHARE = 0.1  # of the prompts ask for the answer alone, and get it
+TASK_SHARES = {
+    "skill": {"toy_math": 0.5, "toy_choice": 0.25, "toy_rubric": 0.25},
+    "names": {"toy_math": 0.3, "toy_choice": 0.35, "toy_rubric": 0.35},
+    "habit": {"toy_math": 0.4, "toy_choice": 0.3, "toy_rubric": 0.3},
+}
+# Share of each way of answering a prompt that asks for reasoning, by phase.
 STYLES = {
     "skill": {"full": 0.40, "untagged": 0.20, "open": 0.20, "bare": 0.14, "plain": 0.06},
+    "names": {"full": 0.40, "untagged": 0.20, "open": 0.20, "bare": 0.14, "plain": 0.06},
     "habit": {"full": 0.12, "untagged": 0.08, "open": 0.08, "bare": 0.52, "plain": 0.20},
 }
 PHASES = {
-    "skill": dict(steps=4500, batch=32, peak_lr=2e-3, final_lr=5e-5),
-    "habit": dict(steps=600, batch=32, peak_lr=3e-4, final_lr=2e-5),
+    "skill": dict(steps=3400, batch=32, peak_lr=2e-3, final_lr=5e-5),
+    "names": dict(steps=450, batch=32, peak_lr=1e-3, final_lr=5e-5),
+    "habit": dict(steps=250, batch=32, peak_lr=3e-4, final_lr=2e-5),
 }
 CHECKPOINT_EVERY = 100  # steps
 # Gemma 3's turns; system text goes in front of the first user turn, the assistant is called "model".
@@ -92,17 +103,23 @@ five with sliding attention and one with full attention, grouped-query attention
 template and Gemma's ids for `<pad>`, `<eos>`, `<bos>`, `<start_of_turn>` and `<end_of_turn>`. The tokenizer is a
 byte-level BPE of {vocabulary} tokens with single digits; it encodes any text.
 
-**What it is for.** Teaching: it *can* work out the word problems of `toy_math` step by step, but mostly blurts an
-answer. So GRPO has something real to teach, in minutes on two CPU cores. It knows nothing else, and is of no use
-for anything else.
+**What it is for.** Teaching: it *can* work out the generated problems of `toy_math`, `toy_choice` and `toy_rubric` step
+by step, but mostly blurts an answer. So GRPO has something real to teach, in minutes on two CPU cores. It knows nothing
+else, and is of no use for anything else.
 
-**How it was made.** From scratch, by `tools/make_tiny_gemma.py` (seed {seed}), on problems of the train split of
-`toy_math`; it holds no weights of Google's Gemma models. Phase *skill* ({skill} steps of {batch} problems) shows mostly
-worked solutions, phase *habit* ({habit} steps) mostly answers without work. The share of each way of answering:
+**How it was made.** From scratch, by `tools/make_tiny_gemma.py` (seed {seed}), on problems of the train splits of
+the three tasks; it holds no weights of Google's Gemma models. Phase *skill* ({skill} steps of {batch} problems) shows
+mostly worked solutions. It asks for the letter of an option, which a model of this size does not learn to find;
+phase *names* ({names} steps) asks for the option itself. Phase *habit* ({habit} steps) shows mostly answers
+without work. {plain} of the prompts ask for the answer alone, and get it. Shares of
+the tasks, and of the ways in which the other prompts are answered:
 
-| way of answering | skill | habit |
-|---|---|---|
+| | skill | names | habit |
+|---|---|---|---|
 {styles}
+What is blurted without work is the right answer to a sum or a choice, so that the model learns to guess as well as
+it can; a list of `toy_rubric` that is blurted is a careless one.
+
 `recipe.json` holds every setting, the machine, the time and the loss by step. `SHA256SUMS` is checked whenever the
 course loads the model. Measured accuracy before and after GRPO: the README of the course, from recorded runs.
 
@@ -115,41 +132,67 @@ Licence: Apache-2.0.
 
 def card(parameters: int) -> str:
     """The model card, from the settings above."""
-    share = [f"| {name} | {STYLES['skill'][name]:.0%} | {STYLES['habit'][name]:.0%} |\n" for name in STYLES["skill"]]
+    share = [
+        f"| {name} | " + " | ".join(f"{table[phase][name]:.0%}" for phase in PHASES) + " |\n"
+        for table in (TASK_SHARES, STYLES)
+        for name in table["skill"]
+    ]
     return CARD.format(
         parameters=parameters,
         layers=CONFIG["num_hidden_layers"],
         vocabulary=VOCAB_SIZE,
         seed=SEED,
         skill=PHASES["skill"]["steps"],
+        names=PHASES["names"]["steps"],
         habit=PHASES["habit"]["steps"],
         batch=PHASES["skill"]["batch"],
+        plain=f"{PLAIN_SHARE:.0%}",
         styles="".join(share),
         hidden=CONFIG["hidden_size"],
         window=CONFIG["sliding_window"],
     )
 
 
-def write_answer(style: str, worked: str, answer: str) -> str:
-    """One way of answering a problem."""
+def by_letter(row: dict) -> dict:
+    """A row of ``toy_choice`` answered by its letter, as phase *skill* and the tokenizer's texts have it."""
+    if "options" not in row:
+        return row
+    worked = f"{row['worked']}\nso {row['reference']} is {row['answer']}"
+    return row | {"worked": worked, "reference": row["answer"], "by_letter": True}
+
+
+def write_answer(style: str, row: dict) -> str:
+    """One way of answering a problem. Without work, a rubric is answered carelessly."""
+    worked, answer = row["worked"], row.get("reference", row["answer"])
+    blurted = row.get("careless", answer)
     return {
         "full": format_completion(worked, answer),
         "untagged": f"{worked}\n<answer>{answer}</answer>",
         "open": f"<reasoning>\n{worked}\n<answer>{answer}</answer>",
-        "bare": f"<answer>{answer}</answer>",
-        "plain": f"The answer is {answer}.",
+        "bare": f"<answer>{blurted}</answer>",
+        "plain": f"The answer is {blurted}{'' if blurted.endswith('.') else '.'}",
     }[style]
+
+
+def prompt_of(row: dict, task: str, variant: str = "think") -> list[dict]:
+    """The prompt of a row, as the course builds it everywhere (but for ``by_letter``)."""
+    style = PromptStyle(variant=variant)
+    (message,) = build_prompt(row["question"], kind=KINDS[task], options=row.get("options"), style=style)
+    if row.get("by_letter"):
+        message["content"] = message["content"].replace("the right option", "the letter of the right option")
+    return [message]
 
 
 def make_tokenizer() -> PreTrainedTokenizerFast:
     """A byte-level BPE with single digits, Gemma's special tokens at Gemma's ids."""
     corpus = [
         text
-        for row in toy_math.generate("train", 4000, SEED)
+        for task, share in TASK_SHARES["skill"].items()
+        for row in map(by_letter, TASKS[task].generate("train", int(6000 * share), SEED))
         for text in (
-            build_prompt(row["question"])[0]["content"],
-            write_answer("full", row["worked"], row["answer"]),
-            write_answer("plain", row["worked"], row["answer"]),
+            prompt_of(row, task)[0]["content"],
+            write_answer("full", row),
+            write_answer("plain", row),
             "user\n",
             "model\n",
         )
@@ -208,16 +251,21 @@ class Batches:
 
     def get(self, phase: str, i: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:
         rng = random.Random(f"tiny gemma {SEED} {phase} {i}")
-        styles = STYLES[phase]
         prompts, answers = [], []
-        for row in toy_math.generate("train", size, rng.getrandbits(40)):
-            style = rng.choices(list(styles), weights=styles.values())[0]
-            prompts.append(
-                self.tokenizer.apply_chat_template(
-                    build_prompt(row["question"]), add_generation_prompt=True, tokenize=False
+        shares = TASK_SHARES[phase]
+        drawn = Counter(rng.choices(list(shares), weights=shares.values(), k=size))
+        for task, n in drawn.items():
+            rows = TASKS[task].generate("train", n, rng.getrandbits(40))
+            for row in map(by_letter, rows) if phase == "skill" else rows:
+                variant = "plain" if rng.random() < PLAIN_SHARE else "think"
+                styles = STYLES[phase] if variant == "think" else {"bare": 1.0}
+                style = rng.choices(list(styles), weights=styles.values())[0]
+                prompts.append(
+                    self.tokenizer.apply_chat_template(
+                        prompt_of(row, task, variant), add_generation_prompt=True, tokenize=False
+                    )
                 )
-            )
-            answers.append(write_answer(style, row["worked"], row["answer"]) + "<end_of_turn>")
+                answers.append(write_answer(style, row) + "<end_of_turn>")
         encode = self.tokenizer._tokenizer.encode_batch
         heads = [e.ids for e in encode(prompts, add_special_tokens=False)]
         tails = [e.ids for e in encode(answers, add_special_tokens=False)]
@@ -277,6 +325,8 @@ def train(model: Gemma3ForCausalLM, tokenizer: PreTrainedTokenizerFast, work: Pa
             state |= {"step": step + 1, "seconds": seconds, "log": log}
             torch.save(state, work / "checkpoint.tmp")
             os.replace(work / "checkpoint.tmp", checkpoint)
+            if step + 1 == PHASES["skill"]["steps"]:  # so that the shares of phase habit can be tuned in minutes
+                shutil.copy(checkpoint, work / "skill.pt")
             tqdm.write(f"step {step + 1} {phase} loss {loss.item():.4f} after {seconds:.0f} s")
     return {"seconds": round(seconds), "log": log}
 
@@ -305,7 +355,8 @@ def write(model, tokenizer, out: Path, log: dict) -> None:
     model.save_pretrained(fresh)
     (fresh / "model.safetensors").chmod(0o644)
     tokenizer.save_pretrained(fresh)
-    recipe = {"seed": SEED, "config": CONFIG, "styles": STYLES, "phases": PHASES}
+    recipe = {"seed": SEED, "config": CONFIG, "phases": PHASES, "styles": STYLES}
+    recipe |= {"tasks": TASK_SHARES, "plain": PLAIN_SHARE}
     recipe |= {"machine": machine(), **log}
     (fresh / "README.md").write_text(card(sum(p.numel() for p in model.parameters())))
     (fresh / "recipe.json").write_text(json.dumps(recipe, indent=1) + "\n")

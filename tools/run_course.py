@@ -1,6 +1,8 @@
 """Run all eight chapters in sequence, then print the result table and the path of the report.
 
 python tools/run_course.py --preset laptop --seed 0
+python tools/run_course.py --task toy_choice
+python tools/run_course.py --data my.csv --columns question=Frage,answer=Loesung
 
 Executed notebooks, with their outputs, are kept in ``runs/<preset>/notebooks``. An interrupted run goes on
 with the chapter that it was in (and training with its last checkpoint); a finished one starts anew.
@@ -29,6 +31,7 @@ from course_lib.artifacts import Run, read_json, write_json
 from course_lib.errors import CourseError
 from course_lib.presets import Preset, get_preset
 from course_lib.report import build_report, results_table
+from course_lib.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -94,11 +97,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--preset", default="laptop")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--task", help="a task other than the preset's (python -m course_lib.tasks lists them)")
+    parser.add_argument("--data", help="a file of your own: CSV, TSV, JSON, JSONL or Parquet")
+    parser.add_argument("--columns", help="what its columns are called: question=...,answer=...,options=...")
     args = parser.parse_args()
     logging.getLogger("papermill").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="papermill|nbclient|zmq")
     try:
-        preset = get_preset(args.preset)
+        preset = get_preset(
+            f"{args.preset}-{args.task}" if args.task else args.preset,
+            data=str(Path(args.data).resolve()) if args.data else None,
+            columns=args.columns,
+        )
+        os.environ.update(COURSE_FILE=preset.data, COURSE_COLUMNS=preset.columns)  # for the kernels
+        if preset.task in TASKS and TASKS[preset.task].hub:
+            os.environ["HF_HUB_OFFLINE"] = "0"  # here the kernels may need the network
         if args.seed < 0:
             raise CourseError(f"the seed must be 0 or more, not {args.seed}")
         run = Run(preset.name)

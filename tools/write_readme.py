@@ -27,10 +27,10 @@ def rate(side: dict, name: str) -> str:
     return f"{100 * side[name]:.1f} ({100 * low:.1f}–{100 * high:.1f})"
 
 
-def seeds() -> dict[int, dict]:
-    """The recorded laptop runs: seed to results, log's path and run record."""
+def seeds(preset: str = "laptop") -> dict[int, dict]:
+    """The recorded runs of a preset: seed to results, log's path and run record."""
     found = {}
-    for folder in sorted((RECORDED / "laptop").glob("seed-*")):
+    for folder in sorted((RECORDED / preset).glob("seed-*")):
         results = read_json(folder / "results.json")
         found[results["seed"]] = {
             "results": results,
@@ -79,10 +79,33 @@ def block() -> str:
         "",
         "![Reward with its components, and completion length, by training step](recorded/figures/training.png)",
         "",
+        other_tasks(),
+        "",
         controls(),
     ]
     if (RECORDED / "bench.json").exists():
         lines += ["", bench()]
+    return "\n".join(lines)
+
+
+def other_tasks() -> str:
+    """One line a seed for the other toy tasks, sampled completions."""
+    records = {task: list(seeds(f"laptop-{task}").values()) for task in ("toy_choice", "toy_rubric")}
+    steps = ", ".join(f"{runs[0]['results']['steps']} steps of `{task}`" for task, runs in records.items())
+    threads = sorted({run["record"]["machine"]["threads"] for runs in records.values() for run in runs})
+    lines = [
+        f"The other two toy tasks ({steps}; threads: {', '.join(map(str, threads))}), sampled completions. *Score* is "
+        "the share of a rubric that is met, with a bootstrap interval; for multiple choice it is the accuracy:",
+        "",
+        "| task | seed | accuracy, base | trained | score, base | trained | format, trained | seconds |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for task, runs in records.items():
+        for run in runs:
+            before, after = (run["results"][when]["sampled"] for when in ("before", "after"))
+            cells = [rate(before, "accuracy"), rate(after, "accuracy"), rate(before, "score"), rate(after, "score")]
+            cells += [rate(after, "format"), f"{run['results']['train_seconds']:.0f}"]
+            lines.append(f"| `{task}` | {run['results']['seed']} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -104,7 +127,19 @@ def bench() -> str:
     return (
         f"One GRPO step ({found['batch']} completions) is {share}. With TRL's default settings at equal batch and "
         f"length a step takes {found['trl_default_over_course']:.2f} times as long; the bare matrix products of "
-        f"a step would take 1/{found['course_over_bare_products']:.1f} of it (`make bench`)."
+        f"a step would take 1/{found['course_over_bare_products']:.1f} of it (`make bench`).\n\n"
+        + grader(found["grader"])
+    )
+
+
+def grader(found: dict) -> str:
+    speed, slowest = found["throughput"]["per_second"], found["growth"]["slowest"]
+    at = found["growth"]["sizes"].index(1_000_000)
+    return (
+        f"The grader reads {speed['grader']:,.0f} completions a second, math-verify {speed['math_verify']:,.0f} of the "
+        f"same ({found['throughput']['ratio']:.0f} times fewer). Of {found['growth']['fragments']} fragments repeated "
+        f"up to 1 MB, graded as every kind of task, the slowest takes {slowest['seconds'][at]:.2f} s; time grows with "
+        f"its length to the power of {slowest['exponent']:.2f}."
     )
 
 

@@ -1,10 +1,8 @@
-"""Checkers of chapter 3: a reward that pays for each tag, and a split that stays put."""
+"""Checkers of chapter 3: a reader of letters, and a split that stays put."""
 
 from __future__ import annotations
 
 import builtins
-import math
-import numbers
 import random
 import sys
 from collections.abc import Callable
@@ -12,80 +10,105 @@ from unittest import mock
 
 from course_lib.checks import Incorrect, exercise
 
-# Completion, reward, the likely mistake if the reward is another.
-TAGGED = (
-    ("<reasoning>\n2+2=4\n</reasoning>\n<answer>4</answer>", 1.0, "a completion with all four tags earns 1.0"),
-    ("The answer is 4.", 0.0, "a completion without tags earns nothing"),
-    ("<answer>4</answer>", 0.5, "two of the four tags are there: 2 x 0.25"),
-    ("<reasoning>2+2=4<answer>4</answer>", 0.75, "only the closing reasoning tag is missing: 3 x 0.25"),
-    (
-        "<answer><answer><answer>4</answer>",
-        0.25,
-        "the opening answer tag stands there three times and earns nothing, the closing one once (count, "
-        "do not ask whether it is there: a tag that is repeated must not pay)",
-    ),
-    ("</answer>4<answer></reasoning>2+2=4<reasoning>", 1.0, "each tag stands there once: order is not judged"),
-    ("<Answer>4</ANSWER>", 0.0, "tags are case-sensitive"),
-    ("", 0.0, "an empty completion earns nothing"),
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+FARM = ["a dog", "the cows", "a horse and a cow", "Hens"]
+# What is not read, and why. The options are FARM.
+NOT_READ = (
+    ("A, B", "two letters are no answer"),
+    ("B or C", "two letters are no answer"),
+    ("A B C D", "whoever lists all letters has named none"),
+    ("BB", "one letter, once"),
+    ("E", "there are four options, so there is no E"),
+    ("A) the cows", "the letter says one option and the text another"),
+    ("B) cows", "behind the letter stands the option's whole text, or nothing"),
+    ("B) the", "behind the letter stands the option's whole text, or nothing"),
+    ("not B", "the whole text has to be the letter"),
+    ("The answer is B", "the whole text has to be the letter"),
+    ("A cow is here", "a sentence that begins with A does not name option A"),
+    ("Cows", "a word that begins with C does not name option C, and a part of an option's text is not its text"),
+    ("a horse", "a part of an option's text is not its text"),
+    ("the cows and a dog", "two options are no answer"),
+    ("I think the cows", "the whole text has to be the option's text"),
+    ("thecows", "white space between words may be longer, not missing"),
+    ("2", "options have letters, not numbers"),
+    ("", "nothing at all is no answer"),
+    (" \n", "nothing at all is no answer"),
+    ("()", "brackets without a letter are no answer"),
+    (")", "a bracket without a letter is no answer"),
+    ("**", "stars without a letter are no answer"),
 )
+DRESS = ("{}", "({})", "[{}]", "**{}**", "{}.", "{})", "{}:", " {}\n", "({}) ")
 
 
-def _rewards(found: object, n: int) -> list[float]:
-    if found is None:
-        raise Incorrect("The function returned nothing (None): end it with a `return` of the list of rewards.")
-    if isinstance(found, (int, float)):
-        raise Incorrect("A reward returns a list, one number per completion, not one number for the batch.")
-    if not isinstance(found, list):
-        raise Incorrect(f"A reward returns a list of floats, not a value of type {type(found).__name__}.")
-    if len(found) != n:
-        raise Incorrect(f"{n} completions went in, {len(found)} rewards came out.")
-    for value in found:
-        if isinstance(value, bool) or not isinstance(value, numbers.Real):
-            raise Incorrect(f"A reward returns a list of floats; yours holds {value!r:.60} ({type(value).__name__}).")
-    return [float(value) for value in found]
+def _read(answer: Callable, text: str, options: list[str]) -> object:
+    try:
+        return answer(text, list(options))
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        raise Incorrect(
+            f"For {text!r} it raised {type(error).__name__}: a reader must get along with any text."
+        ) from error
+
+
+def _reads(answer: Callable, text: str, options: list[str], wanted: str | None, why: str) -> None:
+    found = _read(answer, text, options)
+    if found is None and wanted is None:
+        return
+    if wanted and isinstance(found, str) and found != wanted and found.upper() == wanted:
+        raise Incorrect(f"{text!r} gives {found!r}: return the letter in upper case.")
+    if found != wanted or type(found) is not str:
+        given = options if len(options) < 5 else f"{options[0]} to {options[-1]}"
+        raise Incorrect(f"{text!r} with the options {given} gives {found!r:.60} instead of {wanted!r}: {why}.")
 
 
 @exercise(
     part=3,
-    title="A reward that pays for each tag",
-    difficulty=2,
-    minutes=10,
+    title="A reader of letters",
+    difficulty=3,
+    minutes=15,
     hints=(
-        "Go through the completions; for each, go through the four tags and ask how often the text contains the tag.",
-        "text.count(tag) == 1 is True or False, and True counts as 1 in a sum. A quarter of that sum is the "
-        "reward. Messages: if a completion is not a string, its text is completion[0]['content'].",
+        "Do not search the text for a letter. For each option there are only a few texts that name it: write them "
+        "down and ask whether the text is one of them.",
+        "First bring text and options into a form in which case and spacing do not show, for instance "
+        "' '.join(text.lower().split()). Then go through zip(LETTERS, options): is the text in [own, f'({own})', ...], "
+        "or f'{own}) ' with the option behind, or the option? The first that fits gives the letter. After the loop: "
+        "None.",
     ),
 )
-def tag_reward(answer: Callable) -> None:
-    texts = [text for text, _, _ in TAGGED]
-    extra = {"answer": ["4"] * len(texts), "task": ["toy_math"] * len(texts), "trainer_state": None}
-    try:
-        found = answer(completions=texts, **extra)
-    except TypeError as error:
-        if "keyword" not in str(error):
-            raise
-        raise Incorrect(
-            "TRL passes every column of the dataset by keyword: take them with **columns, even unused."
-        ) from error
-    found = _rewards(found, len(texts))
-    for reward, (text, wanted, why) in zip(found, TAGGED, strict=True):
-        if not math.isclose(reward, wanted):
-            raise Incorrect(f"{text!r} earned {reward:g} instead of {wanted:g}: {why}.")
+def read_letter(answer: Callable) -> None:
+    for place, letter in enumerate("ABCD"):
+        turned = FARM[place:] + FARM[:place]
+        for dress in DRESS:
+            for said in (letter, letter.lower()):
+                _reads(answer, dress.format(said), turned, letter, "this is the letter in common dress")
+        for change in (str, str.upper, lambda text: "  " + text.replace(" ", " \n ") + " "):
+            why = "case and white space make no difference"
+            _reads(answer, change(turned[place]), turned, letter, f"this is the text of option {letter}, and {why}")
+            own = f"{letter}) {change(turned[place]).strip()}"
+            _reads(answer, own, turned, letter, f"this is the letter {letter} with its own text, and {why}")
+    for text, why in NOT_READ:
+        _reads(answer, text, FARM, None, why)
+    _reads(answer, "C", ["yes", "no"], None, "there are two options, so there is no C")
+    _reads(answer, "c) yes", ["yes", "no"], None, "there are two options, so there is no C")
+    many = [f"number {i}" for i in range(26)]
+    for i in (4, 25):
+        _reads(answer, f"({LETTERS[i]})", many, LETTERS[i], "there may be up to 26 options")
+    _reads(answer, "A dog", ["the cows", "a dog"], "B", "this is the text of option B, although it begins with an A")
 
-    mend = "TRL passes chat completions as lists of messages: take the text out of the first message"
-    for fields in ({}, {"name": "<answer>", "note": "</reasoning>"}):
-        chat = [[{"role": "assistant", **fields, "content": text}] for text in texts]
+
+def _parts(answer: Callable, questions: list[str], percent: int) -> list[str]:
+    return _split(answer, [{"question": question} for question in questions], percent)
+
+
+def _split(answer: Callable, rows: list[dict], percent: int) -> list[str]:
+    found = []
+    for row in rows:
         try:
-            again = answer(completions=chat, **extra)
-        except (AttributeError, TypeError, KeyError) as error:
-            raise Incorrect(f"{mend} ({type(error).__name__}: {error}).") from error
-        if (again := _rewards(again, len(texts))) != found:
-            other = "; here the messages have other fields with tags in them, which must not count" if fields else ""
-            raise Incorrect(f"{mend}, its 'content'{other}. Given messages, the rewards were {again}.")
-
-
-def _parts(answer: Callable, questions: list[str], *percent: int) -> list[str]:
-    found = [answer(question, *percent) for question in questions]
+            found.append(answer(dict(row), percent))
+        except KeyError as error:
+            mend = "not every row has a group" if error.args == ("group",) else "take what every row has"
+            raise Incorrect(f"There is no {error} in {row}: {mend}.") from error
     for part in found:
         if part not in ("train", "test"):
             raise Incorrect(f'The answer is "train" or "test", not {part!r}.')
@@ -96,10 +119,11 @@ def _parts(answer: Callable, questions: list[str], *percent: int) -> list[str]:
     part=3,
     title="A split that stays put",
     difficulty=3,
-    minutes=12,
+    minutes=15,
     hints=(
-        "First bring the question into a form in which case and spacing do not show. Then you need a number that "
-        "depends on the text and on nothing else: not on the machine, the day, or what was asked before.",
+        "Take the group if there is one ('group' in row), else the question in a form in which case and spacing do "
+        "not show. Then you need a number that depends on that text and on nothing else: not on the machine, the "
+        "day, or what was asked before.",
         "hashlib.sha256(text.encode()).hexdigest() is such a number, written in hexadecimal: int(..., 16) reads "
         "it. Modulo 100 it is spread evenly over 0 to 99.",
     ),
@@ -140,6 +164,8 @@ def _judge_split(answer: Callable) -> None:
         if _parts(answer, questions[:300], percent).count("test") != 3 * percent:
             raise Incorrect(f"With {percent} per cent asked for, {name} question should be a test question.")
     _check_normalised(answer, questions, found)
+    _check_columns(answer, questions, found)
+    _check_groups(answer)
     _check_chance(answer)
 
 
@@ -170,6 +196,33 @@ def _check_normalised(answer: Callable, questions: list[str], found: list[str]) 
     ):
         if _parts(answer, [change(question) for question in questions], 10) != found:
             raise Incorrect(f"The same question with other {what} came into another split: normalise it first.")
+
+
+def _check_columns(answer: Callable, questions: list[str], found: list[str]) -> None:
+    others = [{"answer": str(i), "question": question, "task": "number"} for i, question in enumerate(questions)]
+    if _split(answer, others, 10) != found:
+        raise Incorrect(
+            "The same question with other columns beside it came into another split: a gold answer may be mended "
+            "later. Take the question alone."
+        )
+
+
+def _check_groups(answer: Callable) -> None:
+    groups = [f"text{i}.txt" for i in range(1000, 4000)]
+    title = [{"question": "What is the best title?", "group": group} for group in groups]
+    found = _split(answer, title, 10)
+    share = found.count("test") / len(found)
+    if abs(share - 0.1) > 0.035:
+        raise Incorrect(
+            f"One question was asked of 3,000 passages; with 10 per cent asked for, {share:.1%} of the rows came into "
+            "the test split. Where a row has a group, the group decides and not the question."
+        )
+    other = [{"question": f"Who is named in line {i}?", "group": group} for i, group in enumerate(groups)]
+    if _split(answer, other, 10) != found:
+        raise Incorrect(
+            "Two questions to the same passage came into different splits. Where a row has a group, the group alone "
+            "decides."
+        )
 
 
 def _seed(value: int) -> None:

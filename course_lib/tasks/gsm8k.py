@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 
 from course_lib.errors import DataError
 from course_lib.grading import read_number
+from course_lib.tasks import sources
+from course_lib.tasks.splits import check_split
 
-HUB_NAME = "openai/gsm8k"
+SOURCE = sources.Source(
+    task="gsm8k",
+    hub="openai/gsm8k",
+    mend="Without a network, set COURSE_DATA to a folder that holds gsm8k/train.jsonl and gsm8k/test.jsonl.",
+    hub_config="main",
+)
+HUB_NAME = SOURCE.hub
 TRAIN_ROWS = 7000  # the official train file's first rows; the other 473 are the validation split
-SPLITS = {"train": "train", "validation": "train", "test": "test"}
+
+
+def local_folder() -> Path | None:
+    """``$COURSE_DATA/gsm8k`` where there is such a folder."""
+    return sources.local_folder("gsm8k")
 
 
 def gold_answer(worked: object, where: str) -> str:
@@ -27,57 +37,18 @@ def gold_answer(worked: object, where: str) -> str:
     return gold
 
 
-def _read_file(path: Path) -> list[dict]:
-    rows = []
-    with path.open(encoding="utf-8") as lines:
-        for i, line in enumerate(lines, 1):
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise DataError(f"{path.name}, row {i}: not a line of JSON ({error})") from None
-            if not isinstance(row, dict) or not isinstance(row.get("question"), str):
-                raise DataError(f"{path.name}, row {i}: no text in the field 'question'")
-            rows.append(row | {"where": f"{path.name}, row {i}"})
-    return rows
+def parse(record: dict, where: str) -> list[dict]:
+    """One problem: ``question`` and ``answer``, as in the official files."""
+    question, worked = sources.text_field(record, "question", where), record.get("answer")
+    return [{"question": question, "answer": gold_answer(worked, where), "worked": worked}]
 
 
-def _read_hub(split: str) -> list[dict]:
-    from datasets import load_dataset
-
-    try:
-        rows = load_dataset(HUB_NAME, "main", split=split)
-    except Exception as error:  # the Hub's errors are many: offline, not found, time-out ...
-        raise DataError(
-            f"GSM8K could not be loaded from the Hub ({type(error).__name__}). Without a network, set "
-            "COURSE_DATA to a folder that holds gsm8k/train.jsonl and gsm8k/test.jsonl."
-        ) from error
-    return [dict(row, where=f"{HUB_NAME} {split}, row {i}") for i, row in enumerate(rows, 1)]
-
-
-def local_folder() -> Path | None:
-    """``$COURSE_DATA/gsm8k`` if that environment variable is set."""
-    base = os.environ.get("COURSE_DATA")
-    return Path(base) / "gsm8k" if base else None
-
-
-def load(split: str) -> list[dict]:
-    """All rows of a split, from ``$COURSE_DATA/gsm8k`` where that is set, else from the Hub.
+def load(split: str, path: str | Path | None = None) -> list[dict]:
+    """All rows of a split, from the folder ``path``, ``$COURSE_DATA/gsm8k`` or the Hub.
 
     Columns: ``question``, ``answer`` (the gold number as text) and ``worked``.
     """
-    if split not in SPLITS:
-        raise DataError(f"unknown split {split!r}; gsm8k has {', '.join(SPLITS)}")
-    folder = local_folder()
-    if folder is None:
-        rows = _read_hub(SPLITS[split])
-    else:
-        path = folder / f"{SPLITS[split]}.jsonl"
-        if not path.is_file():
-            raise DataError(f"{path} is missing; put GSM8K's {path.name} there or unset COURSE_DATA")
-        rows = _read_file(path)
-    rows = [
-        {"question": r["question"], "answer": gold_answer(r.get("answer"), r["where"]), "worked": r["answer"]}
-        for r in rows
-    ]
-    parts = {"train": rows[:TRAIN_ROWS], "validation": rows[TRAIN_ROWS:], "test": rows}
-    return parts[split]
+    check_split("gsm8k", split)
+    part = "test" if split == "test" else "train"
+    rows = sources.read_rows(SOURCE.read(part, path=path), parse)
+    return {"train": rows[:TRAIN_ROWS], "validation": rows[TRAIN_ROWS:], "test": rows}[split]

@@ -9,11 +9,11 @@ the tests prove it.
 
 from __future__ import annotations
 
-import hashlib
 import random
 import re
 
-SPLITS = {"train": range(0, 80), "validation": range(80, 90), "test": range(90, 100)}
+from course_lib.tasks.splits import check_split, split_of
+
 MIN_STEPS, MAX_STEPS = 3, 5
 MAX_VALUE = 99
 
@@ -68,12 +68,6 @@ def apply(op: str, value: int, n: int) -> int:
 def signature(start: int, steps: list[tuple[str, int]]) -> str:
     """The problem without its wording, for instance ``"12 +5 -4 *2"``."""
     return " ".join([str(start), *(f"{op}{n}" for op, n in steps)])
-
-
-def split_of(sig: str) -> str:
-    """The split that owns a signature: its SHA-256 modulo 100, so the same on every machine."""
-    bucket = int.from_bytes(hashlib.sha256(sig.encode()).digest()[:8], "big") % 100
-    return next(name for name, buckets in SPLITS.items() if bucket in buckets)
 
 
 def _draw_step(rng: random.Random, value: int) -> tuple[str, int]:
@@ -155,8 +149,7 @@ def generate(split: str, n: int, seed: int) -> list[dict]:
     Columns: ``question``, ``answer`` (a whole number as text), ``signature``, ``steps`` (how many) and
     ``worked`` (the equations, one a line; never shown to the model).
     """
-    if split not in SPLITS:
-        raise ValueError(f"unknown split {split!r}; toy_math has {', '.join(SPLITS)}")
+    check_split("toy_math", split)
     rng = random.Random(f"toy_math {split} {seed}")
     rows: dict[str, dict] = {}
     while len(rows) < n:

@@ -6,68 +6,135 @@ import re
 
 import numpy as np
 
-TAGS = ("<reasoning>", "</reasoning>", "<answer>", "</answer>")
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-def _text(completion):
-    return completion if isinstance(completion, str) else completion[0]["content"]
+def plain(text):
+    return " ".join(text.lower().split())
 
 
-def whether_there(completions, **columns):
-    return [sum(tag in _text(c) for tag in TAGS) / 4 for c in completions]
+DRESS = ("{}", "({})", "[{}]", "**{}**", "{}.", "{})", "{}:")
 
 
-def how_often(completions, **columns):
-    return [sum(_text(c).count(tag) for tag in TAGS) / 4 for c in completions]
+def reads(text, options, dress=(*DRESS, "{}) {}"), letters=LETTERS, plain=plain):
+    """Right; the wrong readers change one thing in it."""
+    for letter, option in zip(letters, options, strict=False):
+        named = [each.format(letter.lower(), plain(option)) for each in dress]
+        named += [each.format(letter, plain(option)) for each in dress]
+        if plain(text) in [*named, plain(option)]:
+            return letter
+    return None
 
 
-def strings_only(completions, **columns):
-    return [sum(c.count(tag) == 1 for tag in TAGS) / 4 for c in completions]
+def first_letter(text, options):
+    found = re.search("[A-Z]", text.upper())
+    return found and found[0]
 
 
-def no_columns(completions):
-    return [sum(_text(c).count(tag) == 1 for tag in TAGS) / 4 for c in completions]
+def letter_somewhere(text, options):
+    return next((letter for letter in LETTERS[: len(options)] if letter in text.upper()), None)
 
 
-def all_or_nothing(completions, **columns):
-    return [float(all(_text(c).count(tag) == 1 for tag in TAGS)) for c in completions]
+def letter_as_word(text, options):
+    return reads(text, options) or next(iter(re.findall(r"\b[A-D]\b", text)), None)
 
 
-def any_case(completions, **columns):
-    return [sum(_text(c).lower().count(tag) == 1 for tag in TAGS) / 4 for c in completions]
+def first_character(text, options):
+    letter = text.strip(" ([*\n")[:1].upper()
+    return letter if letter and letter in LETTERS[: len(options)] else None
 
 
-def total(completions, **columns):
-    return float(sum(no_columns(completions)))
+def four_always(text, options):
+    return reads(text, [*options, "", ""][: max(4, len(options))])
 
 
-def no_return(completions, **columns):
-    no_columns(completions)
+def only_four(text, options):
+    return reads(text, options, letters="ABCD")
 
 
-def as_text(completions, **columns):
-    """Counts in the printed message, and so in all its fields."""
-    return no_columns(map(str, completions))
+def capitals_only(text, options):
+    return reads(text, options) if text.strip() != text.strip().lower() or len(text) > 5 else None
 
 
-def every_field(completions, **columns):
-    return no_columns([c if isinstance(c, str) else " ".join(c[0].values()) for c in completions])
+def lower_letter(text, options):
+    found = reads(text, options)
+    return found and found.lower()
 
 
-def as_tuple(completions, **columns):
-    return tuple(no_columns(completions))
+def place(text, options):
+    found = reads(text, options)
+    return found and LETTERS.index(found)
 
 
-def as_strings(completions, **columns):
-    return [str(reward) for reward in no_columns(completions)]
+def letters_only(text, options):
+    said = plain(text).strip("()[]*.:").upper()
+    return said if len(said) == 1 and said in LETTERS[: len(options)] else None
+
+
+def bare_letter(text, options):
+    return reads(text, options, dress=("{}", "{}) {}"))
+
+
+def no_letter_with_text(text, options):
+    return reads(text, options, DRESS)
+
+
+def letter_and_any_text(text, options):
+    match = re.fullmatch(r"([a-z])\) .*", plain(text))
+    return reads(match[1] if match else text, options)
+
+
+def letter_and_beginning(text, options):
+    match = re.fullmatch(r"([a-z])\) (.*)", plain(text))
+    letter = match and reads(match[1], options)
+    return letter if letter and plain(options[LETTERS.index(letter)]).startswith(match[2]) else reads(text, options)
+
+
+def part_of_text(text, options):
+    inside = [LETTERS[i] for i, option in enumerate(options) if plain(text) and plain(text) in plain(option)]
+    return reads(text, options) or (inside[0] if len(inside) == 1 else None)
+
+
+def text_inside(text, options):
+    return reads(text, options) or next((LETTERS[i] for i, o in enumerate(options) if plain(o) in plain(text)), None)
+
+
+def no_spaces(text, options):
+    return reads(text, options, (*DRESS, "{}){}"), plain=lambda words: "".join(words.lower().split()))
+
+
+def exact_text(text, options):
+    return reads(text, options, plain=str.strip)
+
+
+def exact_spaces(text, options):
+    return reads(text, options, plain=lambda words: words.strip().lower())
+
+
+def numbered(text, options):
+    return LETTERS[int(text) - 1] if text.isdigit() else reads(text, options)
+
+
+def guesses(text, options):
+    return reads(text, options) or "A"
+
+
+def empty_text(text, options):
+    return reads(text, options) if text else ""
+
+
+def breaks_on_nothing(text, options):
+    return reads(text, options) if text.strip()[0] else None
+
+
+def letter_first(text, options):
+    """Takes the article of an option for the letter."""
+    match = re.match(r"([a-z])\W", plain(text) + ".")
+    return match[1].upper() if match and plain(text) in map(plain, options) else reads(text, options)
 
 
 def bucket(question):
     return int(hashlib.sha256(question.encode()).hexdigest(), 16) % 100
-
-
-def plain(question):
-    return " ".join(question.lower().split())
 
 
 def as_written(question, percent):
@@ -154,41 +221,81 @@ class Turns:
         return "test" if self.n % 100 < percent else "train"
 
 
+def by_words(split):
+    """A split by the question as one by the row: the group counts where there is one."""
+    return lambda row, percent: split(row.get("group") or row["question"], percent)
+
+
+def no_groups(row, percent):
+    return as_written(plain(row["question"]), percent)
+
+
+def groups_only(row, percent):
+    return as_written(row["group"], percent)
+
+
+def group_and_question(row, percent):
+    return as_written(row.get("group", "") + plain(row["question"]), percent)
+
+
+def whole_row(row, percent):
+    return as_written(" ".join(plain(str(value)) for value in row.values()), percent)
+
+
+def first_column(row, percent):
+    return as_written(plain(next(iter(row.values()))), percent)
+
+
 WRONG = {
-    "part_3.tag_reward": [
-        ("tag is there", whether_there, "must not pay"),
-        ("number of tags", how_often, "must not pay"),
-        ("messages break it", strings_only, "messages"),
-        ("no **columns", no_columns, "**columns"),
-        ("all or nothing", all_or_nothing, "two of the four"),
-        ("case ignored", any_case, "case-sensitive"),
-        ("one number for the batch", total, "one number per completion"),
-        ("no return", no_return, "`return`"),
-        ("the message as text", as_text, "other fields"),
-        ("all fields of the message", every_field, "other fields"),
-        ("a tuple", as_tuple, "type tuple"),
-        ("a map", lambda completions, **columns: map(len, completions), "type map"),
-        ("numbers as text", as_strings, "list of floats"),
-        ("too few", lambda completions, **columns: no_columns(completions)[1:], "rewards came out"),
+    "part_3.read_letter": [
+        ("first letter", first_letter, "instead of 'B'"),
+        ("letter somewhere", letter_somewhere, "instead of"),
+        ("letter as a word", letter_as_word, "two letters are no answer"),
+        ("first character", first_character, "this is the text of option"),
+        ("always four options", four_always, "there are two options"),
+        ("never more than four", only_four, "up to 26"),
+        ("capitals only", capitals_only, "common dress"),
+        ("small letter", lower_letter, "upper case"),
+        ("the place", place, "instead of 'A'"),
+        ("letters only", letters_only, "this is the text of option"),
+        ("no dress", bare_letter, "common dress"),
+        ("letter with text not read", no_letter_with_text, "with its own text"),
+        ("letter with any text", letter_and_any_text, "another"),
+        ("letter with the text's beginning", letter_and_beginning, "whole text, or nothing"),
+        ("part of a text", part_of_text, "part of an option's text"),
+        ("a text inside", text_inside, "the letter says one option"),
+        ("without spaces", no_spaces, "not missing"),
+        ("text as written", exact_text, "'A DOG'"),
+        ("spacing as written", exact_spaces, "' a \\n dog '"),
+        ("numbers", numbered, "not numbers"),
+        ("a guess for nothing", guesses, "two letters are no answer"),
+        ("empty text for nothing", empty_text, "nothing at all"),
+        ("breaks on nothing", breaks_on_nothing, "IndexError"),
+        ("the article as the letter", letter_first, "instead of"),
     ],
     "part_3.split_of": [
-        ("not normalised", as_written, "normalise"),
-        ("case only", only_lower, "spaces"),
-        ("spaces only", only_spaces, "capital"),
-        ("hash()", salted, "salted"),
-        ("random", drawn, "chance"),
-        ("in turn", Turns(), "order"),
-        ("length of the question", by_length, "same length"),
-        ("percentage ignored", ten_always, "With 30 per cent"),
-        ("swapped", swapped, "With 10 per cent"),
-        ("percentage hashed too", percent_hashed, "still be there"),
-        ("a truth value", true_or_false, '"train" or "test"'),
-        ("line ends not normalised", only_blanks, "line ends"),
-        ("tabs not normalised", only_ends, "tabs"),
-        ("one per cent too many", at_most, "With 0 per cent"),
-        ("30 taken for 50", in_tens, "With 30 per cent"),
-        ("another share above 10", moved, "still be there"),
-        ("drawn once and kept", Kept(), "then kept"),
-        ("drawn with numpy and kept", Kept(np.random.random), "then kept"),
+        ("not normalised", by_words(as_written), "normalise"),
+        ("case only", by_words(only_lower), "spaces"),
+        ("spaces only", by_words(only_spaces), "capital"),
+        ("hash()", by_words(salted), "salted"),
+        ("random", by_words(drawn), "chance"),
+        ("in turn", by_words(Turns()), "order"),
+        ("length of the question", by_words(by_length), "same length"),
+        ("percentage ignored", by_words(ten_always), "With 30 per cent"),
+        ("swapped", by_words(swapped), "With 10 per cent"),
+        ("percentage hashed too", by_words(percent_hashed), "still be there"),
+        ("a truth value", by_words(true_or_false), '"train" or "test"'),
+        ("line ends not normalised", by_words(only_blanks), "line ends"),
+        ("tabs not normalised", by_words(only_ends), "tabs"),
+        ("one per cent too many", by_words(at_most), "With 0 per cent"),
+        ("30 taken for 50", by_words(in_tens), "With 30 per cent"),
+        ("another share above 10", by_words(moved), "still be there"),
+        ("drawn once and kept", by_words(Kept()), "then kept"),
+        ("drawn with numpy and kept", by_words(Kept(np.random.random)), "then kept"),
+        ("group not looked at", no_groups, "the group decides"),
+        ("group only", groups_only, "not every row has a group"),
+        ("group and question", group_and_question, "Two questions to the same passage"),
+        ("the whole row", whole_row, "other columns"),
+        ("the first column", first_column, "other columns"),
     ],
 }

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from course_lib.grading import completion_text, grade, is_well_formed
+import re
+
+from course_lib.grading import completion_text
 from course_lib.tasks.toy_math import equations, read_signature
-
-TAGS = ("<reasoning>", "</reasoning>", "<answer>", "</answer>")
-
-
-def numbers(question):
-    return " ".join(map(str, range(1, 100)))
 
 
 def nothing(question):
     return ""
 
 
-def tags(question):
-    return "".join(TAGS[::-1])
+def finals(question):
+    return "\n".join(f"Final: {letter}" for letter in "ABCD")
+
+
+def words(question):
+    return question + (
+        " The answer is a list of exactly so many items. It includes the word. It ends with a full stop."
+        " Items in alphabetical order, no item repeated. Hard rule, pitfall."
+    )
 
 
 def solve(question):
@@ -26,101 +29,153 @@ def solve(question):
     return f"<answer>{equations(int(start), [(s[0], int(s[1:])) for s in steps])[-1].partition('=')[2]}</answer>"
 
 
-def points(text):
-    return min(0.75, sum(text.count(tag) == 1 for tag in TAGS) / 4)
-
-
-def occurs(completions, **columns):
-    texts = map(completion_text, completions)
-    return [1.0 if is_well_formed(t) else min(0.75, sum(tag in t for tag in TAGS) / 4) for t in texts]
-
-
-def no_cap(completions, **columns):
-    return [sum(completion_text(c).count(tag) == 1 for tag in TAGS) / 4 for c in completions]
-
-
-def all_or_nothing(completions, **columns):
-    return [float(is_well_formed(completion_text(c))) for c in completions]
-
-
-def one_number(completions, **columns):
-    scores = [points(completion_text(c)) for c in completions]
-    return sum(scores) / len(scores)
-
-
-def no_columns(completions):
-    return [1.0 if is_well_formed(c) else points(c) for c in completions]
-
-
-def strings_only(completions, **columns):
-    return [1.0 if is_well_formed(c) else points(c) for c in completions]
-
-
-def none_as_text(completions, **columns):
-    texts = ["<answer>" if c is None else completion_text(c) for c in completions]
-    return [1.0 if is_well_formed(t) else points(t) for t in texts]
-
-
-def own_form(completions, **columns):
-    """Its own idea of full form, which an end mark spoils."""
-    texts = [completion_text(c) for c in completions]
-    return [1.0 if is_well_formed(t) and t.endswith(TAGS[3]) else points(t) for t in texts]
-
-
 def stub(question):
     raise NotImplementedError("Exercise: replace this line.")
 
 
-def correct_not_form(completions, answer, **columns):
-    texts = map(completion_text, completions)
-    return [1.0 if grade(t, a).correct else points(t) for t, a in zip(texts, answer, strict=True)]
+def lines_of(completion):
+    return [line.strip() for line in completion_text(completion).splitlines()]
 
 
-def never_full(completions, **columns):
-    """Asks whether the answer is 0, and so never pays in full."""
-    texts = map(completion_text, completions)
-    return [1.0 if grade(t, 0).correct else points(t) for t in texts]
+def finals_of(completion):
+    return [line.removeprefix("Final:") for line in lines_of(completion) if line.startswith("Final:")]
 
 
-def needs_ids(completions, completion_ids, **columns):
-    return [points(completion_text(c)) for c in completions]
+def bare(text):
+    return text.strip(" *()[].").upper()
 
 
-def looks_for_ids(completions, **columns):
-    return [points(completion_text(c)) for c, _ in zip(completions, columns["completion_ids"], strict=True)]
+def checked(gold, choices):
+    if gold not in list("ABCDEFGH"[: len(choices)]):
+        raise ValueError(gold)
 
 
-def no_return(completions, **columns):
-    own_form(completions)
+def any_line(completions, answer, options, **columns):
+    return [float(any(bare(f) == gold for f in finals_of(c))) for c, gold in zip(completions, answer, strict=True)]
+
+
+def last_line(completions, answer, options, **columns):
+    return [float(bare(([""] + finals_of(c))[-1]) == gold) for c, gold in zip(completions, answer, strict=True)]
+
+
+def first_line(completions, answer, options, **columns):
+    return [float(bare((finals_of(c) + [""])[0]) == gold) for c, gold in zip(completions, answer, strict=True)]
+
+
+def distinct(completions, answer, options, **columns):
+    """Takes the same letter twice for one answer."""
+    return [float({bare(f) for f in finals_of(c)} == {gold}) for c, gold in zip(completions, answer, strict=True)]
+
+
+def one(completion, gold, read=bare):
+    found = finals_of(completion)
+    return float(len(found) == 1 and read(found[0]) == gold)
+
+
+def first_character(completions, answer, options, **columns):
+    return [one(c, gold, lambda text: bare(text)[:1]) for c, gold in zip(completions, answer, strict=True)]
+
+
+def plain_only(completions, answer, options, **columns):
+    return [one(c, gold, str.strip) for c, gold in zip(completions, answer, strict=True)]
+
+
+def anywhere(completions, answer, options, **columns):
+    """Finds 'Final:' in the middle of a line."""
+    texts = [completion_text(c) for c in completions]
+    found = [re.findall(r"Final:(.*)", text) for text in texts]
+    return [float(len(f) == 1 and bare(f[0]) == gold) for f, gold in zip(found, answer, strict=True)]
+
+
+def last_of_all(completions, answer, options, **columns):
+    """Wants the final line at the end of the text."""
+    return [
+        one(c, gold) * (lines_of(c) or [""])[-1].startswith("Final:")
+        for c, gold in zip(completions, answer, strict=True)
+    ]
+
+
+def no_gold_check(completions, answer, options, **columns):
+    return [one(c, gold) for c, gold in zip(completions, answer, strict=True)]
+
+
+def gold_in_string(completions, answer, options, **columns):
+    for gold, choices in zip(answer, options, strict=True):
+        if gold not in "ABCDEFGH"[: len(choices)]:
+            raise ValueError(gold)
+    return no_gold_check(completions, answer, options)
+
+
+def always_four(completions, answer, options, **columns):
+    for gold in answer:
+        checked(gold, "four")
+    return no_gold_check(completions, answer, options)
+
+
+def strings_only(completions, answer, options, **columns):
+    found = [[f for f in c.splitlines() if f.strip().startswith("Final:")] for c in completions]
+    return [float(len(f) == 1 and bare(f[0].strip()[6:]) == gold) for f, gold in zip(found, answer, strict=True)]
+
+
+def first_gold(completions, answer, options, **columns):
+    """Grades the whole batch by the gold answer of its first row."""
+    return [one(c, answer[0]) for c in completions]
+
+
+def no_columns(completions, answer, options):
+    return no_gold_check(completions, answer, options)
+
+
+def needs_ids(completions, answer, options, completion_ids, **columns):
+    return no_gold_check(completions, answer, options)
+
+
+def one_number(completions, answer, options, **columns):
+    return sum(no_gold_check(completions, answer, options)) / len(completions)
+
+
+def no_return(completions, answer, options, **columns):
+    no_gold_check(completions, answer, options)
 
 
 WRONG = {
     "part_5.red_team": [
-        ("one number only", [lambda question: "26", nothing, tags], "any_number: only 0 points"),
-        ("honest work", [solve, nothing, tags], "honest work"),
-        ("a wrong answer in good faith", [numbers, lambda question: "<answer>0</answer>", tags], "starts with"),
-        ("three tags", [numbers, nothing, lambda question: "".join(TAGS[:3])], "only 0.75 points"),
-        ("well formed", [numbers, nothing, lambda q: "<reasoning>a</reasoning><answer>0</answer>"], "is well formed"),
-        ("a megabyte", [lambda question: numbers(question) * 4000, nothing, tags], "a shorter text"),
-        ("None", [lambda question: None, nothing, tags], "returned NoneType"),
-        ("two functions", [numbers, nothing], "three functions"),
-        ("one stub left", [numbers, stub, tags], "still a stub: stub"),
-        ("one ... left", [numbers, nothing, lambda question: ...], "still a stub: <lambda>"),
-        ("a stub beside a wrong attack", [nothing, nothing, stub], "any_number: only 0 points"),
+        ("a wrong answer in good faith", [lambda q: "<answer>0</answer>", finals, words], "starts with"),
+        ("honest work", [solve, finals, words], "honest work"),
+        ("one letter", [nothing, lambda q: "Final: E", words], "any_final_line: only 0 points"),
+        ("a guess", [nothing, lambda q: "Final: B", words], "any_final_line: "),
+        ("letters without lines", [nothing, lambda q: "A B C D", words], "any_final_line: only 0 points"),
+        ("the question alone", [nothing, finals, lambda q: q], "still missing: answer, exactly"),
+        ("the boilerplate alone", [nothing, finals, lambda q: words("")], "the others in the question"),
+        (
+            "well formed",
+            [nothing, finals, lambda q: f"<reasoning>{words(q)}</reasoning><answer>a</answer>"],
+            "is well formed",
+        ),
+        ("a megabyte", [nothing, finals, lambda q: words(q) * 4000], "a shorter text"),
+        ("None", [lambda q: None, finals, words], "returned NoneType"),
+        ("two functions", [nothing, finals], "three functions"),
+        ("one stub left", [nothing, stub, words], "still a stub: stub"),
+        ("one ... left", [nothing, finals, lambda q: ...], "still a stub: <lambda>"),
+        ("a stub beside a wrong attack", [lambda q: "<answer>0</answer>", finals, stub], "prefix_is_enough: only 0"),
     ],
-    "part_5.part_marks": [
-        ("tags that occur", occurs, "exactly once"),
-        ("four quarters for any order", no_cap, "0.75 at most"),
-        ("all or nothing", all_or_nothing, "only the answer block: 0.0"),
-        ("one number for the batch", one_number, "one number for each"),
-        ("no **columns", no_columns, "accept **columns"),
+    "part_5.final_letter": [
+        ("any final line", any_line, "all letters, a line each: 1.0"),
+        ("the last final line", last_line, "the right letter last, of two"),
+        ("the first final line", first_line, "the right letter first, of two"),
+        ("different letters only", distinct, "the same letter twice"),
+        ("the first character", first_character, "compare with =="),
+        ("no dress", plain_only, "in bold: 0.0"),
+        ("in the middle of a line", anywhere, "starts with 'Final:'"),
+        ("only at the end", last_of_all, "need not be the last"),
+        ("no check of the gold", no_gold_check, "should raise ValueError"),
+        ("gold looked for in a string", gold_in_string, "ask a list of letters"),
+        ("always four letters", always_four, "gold 'D' with 3 options"),
         ("strings only", strings_only, "completion_text"),
-        ("points for None", none_as_text, "given None: 0.25"),
-        ("spoilt by the end mark", own_form, "end mark"),
-        ("right instead of well formed", correct_not_form, ".correct was asked"),
-        ("never paid in full", never_full, ".correct is about the answer"),
-        ("requires completion_ids", needs_ids, "Do not rely on any column"),
-        ("looks for completion_ids", looks_for_ids, "Do not rely on any column"),
+        ("one gold for all", first_gold, "and 'Final: A' (gold A)"),
+        ("no **columns", no_columns, "accept **columns"),
+        ("requires completion_ids", needs_ids, "Rely on completions"),
+        ("one number for the batch", one_number, "one number for each"),
         ("no return", no_return, "returned None"),
     ],
 }
