@@ -50,7 +50,7 @@ from course_lib.evaluation import evaluate
 from course_lib.grading import grade
 from course_lib.models import TINY, count_parameters, load_model, load_tokenizer, machine, verify_checksums
 from course_lib.presets import PRESETS, get_preset
-from course_lib.tasks import load_rows
+from course_lib.tasks import rows_of
 
 settings = get_preset(preset)
 run = Run(settings.name)
@@ -213,7 +213,7 @@ print(f"model {settings.model}: {count_parameters(model)[0]:,} parameters, vocab
 # `<reasoning>` tags and the result between `<answer>` tags.
 
 # %%
-rows = load_rows(settings.task, "test", min(settings.eval_problems, 64))
+rows = rows_of(settings, "test", min(settings.eval_problems, 64), seed=0)
 limit = settings.max_completion_length
 answered = evaluate(model, tokenizer, rows, "greedy", max_new_tokens=limit, batch_size=settings.eval_batch)
 for _, done in answered.head(3).iterrows():
