@@ -188,13 +188,15 @@ def prompt_fits(preset: Preset) -> Fits:
 def preset_rows(preset: Preset, seed: int) -> dict[str, list[dict]]:
     """The ``train`` and ``test`` rows of one run. The test rows do not depend on the seed.
 
-    Passages are cut to the preset's ``max_prompt_length``. A small data set gives fewer test rows, and its
-    training rows come round again; both are said.
+    They are checked for leakage. Passages are cut to the preset's ``max_prompt_length``. A small data set gives fewer
+    test rows, and its training rows come round again; both are said.
     """
-    return {
+    rows = {
         "train": rows_of(preset, "train", preset.train_problems, seed),
         "test": rows_of(preset, "test", preset.eval_problems, 0),
     }
+    check_leakage(rows["train"], rows["test"])
+    return rows
 
 
 def rows_of(preset: Preset, split: str, n: int, seed: int) -> list[dict]:
