@@ -11,6 +11,8 @@ from course_lib.prompts import PromptStyle
 
 SUITE_OF_KIND = {"number": "starter", "choice": "multiple_choice", "rubric": "rubric"}
 
+EXPECTATIONS = ("about", "minutes", "memory_gb", "known_from")
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -22,6 +24,10 @@ class Preset:
 
     name: str
     about: str
+    # what to expect of training alone: minutes, the peak of memory in GB (10^9 bytes), and how that is known
+    minutes: float = 0.0
+    memory_gb: float = 0.0
+    known_from: str = ""
     model: str = "tiny"
     # what is asked and what is rewarded; an empty suite stands for the task's own (see rewards)
     task: str = "toy_math"
@@ -50,6 +56,15 @@ class Preset:
     # LoRA
     lora_rank: int = 8
     lora_alpha: int = 16
+    # how it runs: "auto", "transformers" or "unsloth"; numbers while training; what is kept and what made anew
+    backend: str = "auto"
+    dtype: str = "float32"
+    load_in_4bit: bool = False
+    gradient_checkpointing: bool = False
+    optimizer: str = "adamw_torch"
+    vllm: str = ""  # "", "colocate" or "server"
+    log_to: str = ""  # besides the CSV: "tensorboard", "wandb", "trackio", with commas between
+    max_kl: float = 10.0  # a KL above it stops the run
     # evaluation
     eval_problems: int = 512
     eval_batch: int = 128
@@ -118,6 +133,10 @@ class Preset:
     def to_dict(self) -> dict:
         return asdict(self)
 
+    def settings(self) -> dict:
+        """What decides how a run goes: all fields but the words and the expectations."""
+        return {key: value for key, value in asdict(self).items() if key not in EXPECTATIONS}
+
 
 PRESETS = {
     preset.name: preset
@@ -125,6 +144,9 @@ PRESETS = {
         Preset(
             "smoke",
             about="seconds: every line runs, nothing is learned; for CI",
+            minutes=0.1,
+            memory_gb=1.0,
+            known_from="every test run",
             steps=3,
             prompts_per_step=4,
             group_size=4,
@@ -133,7 +155,60 @@ PRESETS = {
             eval_problems=32,
             eval_batch=32,
         ),
-        Preset("laptop", about="minutes on two CPU cores: the tiny model really learns"),
+        Preset(
+            "laptop",
+            about="minutes on two CPU cores: the tiny model really learns",
+            minutes=2,
+            memory_gb=1.3,
+            known_from="the recorded runs",
+        ),
+        Preset(
+            "t4",
+            about="Gemma 3 1B on one free 16 GB GPU: the format first, then fewer slips",
+            minutes=180,
+            memory_gb=12,
+            known_from="an estimate; not run",
+            model="google/gemma-3-1b-it",
+            task="gsm8k",
+            suite="tunix",
+            steps=150,
+            prompts_per_step=4,
+            group_size=8,
+            accumulation=8,
+            learning_rate=2e-5,
+            beta=0.02,
+            max_completion_length=384,
+            checkpoint_every=10,
+            lora_rank=16,
+            lora_alpha=16,
+            gradient_checkpointing=True,
+            eval_problems=200,
+            eval_batch=16,
+        ),
+        Preset(
+            "gpu",
+            about="Gemma 3 1B on a GPU with bf16 and 24 GB or more: more prompts, longer answers",
+            minutes=240,
+            memory_gb=22,
+            known_from="an estimate; not run",
+            model="google/gemma-3-1b-it",
+            task="gsm8k",
+            suite="tunix",
+            steps=300,
+            prompts_per_step=8,
+            group_size=8,
+            accumulation=8,
+            learning_rate=2e-5,
+            beta=0.02,
+            max_completion_length=512,
+            checkpoint_every=20,
+            lora_rank=32,
+            lora_alpha=32,
+            dtype="bfloat16",
+            gradient_checkpointing=True,
+            eval_problems=1319,
+            eval_batch=64,
+        ),
     )
 }
 

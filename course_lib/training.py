@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import shutil
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from datasets import Dataset
-from tqdm.auto import tqdm
-from transformers import PrinterCallback, TrainerCallback, set_seed
+from transformers import PrinterCallback, set_seed
 from transformers.utils import logging
 from trl import GRPOConfig, GRPOTrainer
 
 from course_lib.artifacts import read_json, write_json
+from course_lib.callbacks import Clock, CsvLog, ProgressBar
 from course_lib.errors import DataError, TrainingError
 from course_lib.models import load_model, load_tokenizer, lora_config, machine
 from course_lib.presets import Preset
 from course_lib.rewards import Suite
-
-COLUMNS = {
-    "reward": "reward",
-    "reward_std": "reward_std",
-    "frac_reward_zero_std": "frac_reward_zero_std",
-    "completions/mean_length": "mean_length",
-    "completions/clipped_ratio": "clipped_ratio",
-    "loss": "loss",
-    "grad_norm": "grad_norm",
-    "learning_rate": "learning_rate",
-    "entropy": "entropy",
-    "kl": "kl",
-    "step_time": "step_time",
-}
 
 
 def grpo_config(preset: Preset, output_dir: Path, seed: int) -> GRPOConfig:
@@ -64,66 +48,21 @@ def grpo_config(preset: Preset, output_dir: Path, seed: int) -> GRPOConfig:
         learning_rate=preset.learning_rate,
         lr_scheduler_type="linear",
         warmup_steps=preset.warmup,
-        optim="adamw_torch",
+        optim=preset.optimizer,
         weight_decay=0.0,
         max_grad_norm=preset.max_grad_norm,
-        gradient_checkpointing=False,
-        bf16=False,
+        gradient_checkpointing=preset.gradient_checkpointing,
+        bf16=preset.dtype == "bfloat16",
         fp16=False,
         use_cpu=not gpu,
         logging_steps=1,
         save_strategy="steps",
         save_steps=preset.checkpoint_every,
         save_total_limit=2,
-        report_to=[],
+        report_to=[name for name in preset.log_to.split(",") if name],
         disable_tqdm=True,  # the trainer's own bar prints every metric at every step: see ProgressBar
         shuffle_dataset=False,
     )
-
-
-class CsvLog(TrainerCallback):
-    """One row a step; a resumed run goes on after the checkpoint's last row."""
-
-    def __init__(self, path: Path, suite: Suite):
-        self.path = path
-        rewards = {f"rewards/{f.__name__}/mean": f.__name__ for f in suite.rewards}
-        self.columns = {**COLUMNS, **rewards}
-
-    def on_train_begin(self, args, state, control, **kwargs):
-        kept = []
-        if state.global_step and self.path.exists():
-            with self.path.open(newline="") as file:
-                kept = [row for row in csv.reader(file)][1 : state.global_step + 1]
-        with self.path.open("w", newline="") as file:
-            csv.writer(file).writerows([["step", *self.columns.values()], *kept])
-
-    def on_log(self, args, state, control, logs=None, **kwargs):
-        if not logs or "reward" not in logs:
-            return
-        row = [state.global_step] + [_round(logs.get(key)) for key in self.columns]
-        with self.path.open("a", newline="") as file:
-            csv.writer(file).writerow(row)
-
-
-class ProgressBar(TrainerCallback):
-    """One line with what is worth watching: the reward and the length, not the loss."""
-
-    def on_train_begin(self, args, state, control, **kwargs):
-        self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc="training", unit="step")
-
-    def on_step_end(self, args, state, control, **kwargs):
-        self.bar.update()
-
-    def on_log(self, args, state, control, logs=None, **kwargs):
-        if logs and "reward" in logs:
-            self.bar.set_postfix_str(f"reward {logs['reward']:.2f}, {logs['completions/mean_length']:.0f} tokens")
-
-    def on_train_end(self, args, state, control, **kwargs):
-        self.bar.close()
-
-
-def _round(value):
-    return "" if value is None else f"{value:.6g}"
 
 
 @dataclass(frozen=True)
@@ -180,7 +119,7 @@ def make_trainer(
 
 
 def _fingerprint(preset: Preset, suite: Suite, seed: int) -> str:
-    told = json.dumps([preset.to_dict(), suite.name, suite.weights, seed])
+    told = json.dumps([preset.settings(), suite.name, suite.weights, seed])
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
@@ -215,7 +154,7 @@ def train(
 
     resume = newest_checkpoint(checkpoints)
     trainer = make_trainer(preset, suite, rows, output_dir, seed, quiet)
-    clock = _Clock(checkpoints / "seconds")
+    clock = Clock(checkpoints / "seconds")
     trainer.add_callback(clock)
     if resume:
         print(f"Going on from {resume.name} of an interrupted run.")
@@ -258,21 +197,3 @@ def peak_memory_gb() -> float | None:
         return None
     unit = 1 if sys.platform == "darwin" else 1024
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9, 2)
-
-
-class _Clock(TrainerCallback):
-    """Seconds spent in training, over interruptions: a checkpoint carries the time that led to it."""
-
-    def __init__(self, path: Path):
-        self.path, self.before, self.seconds = path, 0.0, 0.0
-
-    def on_train_begin(self, args, state, control, **kwargs):
-        if state.global_step and self.path.exists():
-            self.before = float(self.path.read_text())
-        self.started = time.perf_counter()
-
-    def on_step_end(self, args, state, control, **kwargs):
-        self.seconds = self.before + time.perf_counter() - self.started
-
-    def on_save(self, args, state, control, **kwargs):
-        self.path.write_text(str(self.seconds))
