@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from course_lib.errors import SettingError
 from course_lib.grading import KINDS
 from course_lib.prompts import PromptStyle
-
-SUITE_OF_KIND = {"number": "starter", "choice": "multiple_choice", "rubric": "rubric"}
+from course_lib.validation import SUITE_OF_KIND, check, nearest, warnings_of
 
 EXPECTATIONS = ("about", "minutes", "memory_gb", "known_from")
 
@@ -70,36 +69,11 @@ class Preset:
     eval_batch: int = 128
 
     def __post_init__(self) -> None:
-        if self.group_size < 2:
-            raise SettingError("group_size must be 2 or more: an advantage compares a group's completions")
-        if self.completions_per_step % self.accumulation:
-            raise SettingError(
-                f"{self.prompts_per_step} prompts x {self.group_size} completions cannot be cut into "
-                f"{self.accumulation} equal micro-batches; choose an accumulation that divides "
-                f"{self.completions_per_step}"
-            )
-        for name in ("steps", "prompts_per_step", "accumulation", "max_completion_length", "lora_rank"):
-            if getattr(self, name) < 1:
-                raise SettingError(f"{name} must be 1 or more, not {getattr(self, name)}")
-        if self.temperature <= 0:
-            raise SettingError("temperature must be above 0: GRPO needs completions that differ")
-        if self.learning_rate <= 0:
-            raise SettingError("learning_rate must be above 0")
-        if self.eval_problems < 1:
-            raise SettingError("eval_problems must be 1 or more")
-        if self.task not in KINDS:
-            raise SettingError(f"unknown task {self.task!r}; choose one of: {', '.join(KINDS)}")
-        if bool(self.data) != (self.task in SUITE_OF_KIND):
-            raise SettingError(
-                f"a file of your own (data) goes with the tasks {', '.join(SUITE_OF_KIND)} and no other; "
-                f"not data {self.data!r} with task {self.task!r}"
-            )
-        if self.columns and not self.data:
-            raise SettingError(f"columns {self.columns!r} are given, but no file of your own (data)")
-        try:
-            self.style  # noqa: B018
-        except ValueError as error:
-            raise SettingError(str(error)) from None
+        check(self)
+
+    def warnings(self) -> list[str]:
+        """One sentence for each setting that is known to go badly."""
+        return warnings_of(self)
 
     @property
     def kind(self) -> str:
@@ -162,6 +136,11 @@ PRESETS = {
             memory_gb=1.3,
             known_from="the recorded runs",
         ),
+        # Why these numbers, for lack of a run. Memory on a T4: weights in float32 4 GB; logits of 4 completions x 384
+        # tokens x 262,144 words 1.6 GB, held about three times at once; cache of 32 growing completions 1 GB;
+        # adapter, activations, CUDA 1.5 GB. Time of a step: up to 384 tokens written one after the other at about
+        # 50 ms, then some 100 TFLOP of loss and gradient at about 4 a second. A public run of Unsloth's took 60 s a
+        # step. Public rates for LoRA and GRPO at about this size: 5e-6 (Unsloth), 1e-5 to 5e-5 (TRL).
         Preset(
             "t4",
             about="Gemma 3 1B on one free 16 GB GPU: the format first, then fewer slips",
@@ -188,7 +167,7 @@ PRESETS = {
         Preset(
             "gpu",
             about="Gemma 3 1B on a GPU with bf16 and 24 GB or more: more prompts, longer answers",
-            minutes=240,
+            minutes=150,  # 20 to 30 s a step: 512 tokens at about 35 ms, then 250 TFLOP at 50 or more a second
             memory_gb=22,
             known_from="an estimate; not run",
             model="google/gemma-3-1b-it",
@@ -219,7 +198,7 @@ TASK_SIZES: dict[str, dict] = {
 }
 
 
-def get_preset(name: str = "auto", **overrides) -> Preset:
+def get_preset(name: str = "auto", /, **overrides) -> Preset:
     """The preset of that name, with fields replaced by ``overrides`` (``None`` leaves a field alone).
 
     ``"auto"`` takes the environment variable ``COURSE_PRESET``, else ``laptop``. A task may follow a dash:
@@ -236,7 +215,7 @@ def get_preset(name: str = "auto", **overrides) -> Preset:
     size, _, task = name.partition("-")
     overrides = {k: v for k, v in overrides.items() if v is not None}
     if size not in PRESETS:
-        raise SettingError(f"unknown preset {size!r}; choose one of: {', '.join(PRESETS)}")
+        raise SettingError(f"unknown preset {size!r}; choose one of: {', '.join(PRESETS)}{nearest(size, PRESETS)}")
     if task and task not in KINDS:
         raise SettingError(f"unknown task {task!r} after the preset's name; choose one of: {', '.join(KINDS)}")
     wanted = overrides.get("task", task)
@@ -250,8 +229,10 @@ def get_preset(name: str = "auto", **overrides) -> Preset:
         task = load_file(overrides["data"], parse_columns(overrides.get("columns", "")), wanted)[0]["task"]
         name = f"{size}-{task}"
     if task:
-        overrides = {"name": name, "task": task, **TASK_SIZES.get(name, {}), **overrides}
+        other = {} if KINDS[task] == PRESETS[size].kind else {"suite": ""}  # a suite is for some kinds of answers
+        overrides = {"name": name, "task": task, **other, **TASK_SIZES.get(name, {}), **overrides}
     known = {field.name for field in fields(Preset)}
     if unknown := sorted(set(overrides) - known):
-        raise SettingError(f"unknown preset field {unknown[0]!r}; the fields are: {', '.join(sorted(known))}")
+        near = nearest(unknown[0], known)
+        raise SettingError(f"unknown preset field {unknown[0]!r}{near}; the fields are: {', '.join(sorted(known))}")
     return replace(PRESETS[size], **overrides)

@@ -21,7 +21,7 @@
 # You will be able to
 #
 # - say what the course builds, and which chapter builds which part,
-# - choose between the presets `smoke` and `laptop`, and read off what each will cost,
+# - choose a preset, from `smoke` to `gpu`, and read off what each will cost,
 # - check that your machine has what the course needs,
 # - see the base model answer, and see what GRPO will have to teach it.
 #
@@ -37,8 +37,7 @@ seed = 0
 # `pip install -r requirements.txt`, then `pip install .`
 
 # %%
-import shutil
-import sys
+from dataclasses import asdict
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -48,7 +47,9 @@ from IPython.display import display
 from course_lib.artifacts import REFERENCE, Run, read_json, write_json
 from course_lib.evaluation import evaluate
 from course_lib.grading import grade
+from course_lib.hub import login_steps
 from course_lib.models import TINY, count_parameters, load_model, load_tokenizer, machine, verify_checksums
+from course_lib.preflight import preflight
 from course_lib.presets import PRESETS, get_preset
 from course_lib.tasks import rows_of
 
@@ -121,20 +122,32 @@ plt.show()
 # in the course.
 
 # %%
+expected = ["about", "minutes", "memory_gb", "known_from"]
 table = pd.DataFrame({name: p.to_dict() for name, p in PRESETS.items()})
+with pd.option_context("display.max_colwidth", 100):
+    display(table.loc[expected].T)
+
+# %% [markdown]
+# `minutes` and `memory_gb` (of 10⁹ bytes) are those of training alone, in chapter 6. The last column says how they
+# are known. `smoke` proves that every line runs and learns nothing: it is what the course's own tests use. With
+# `laptop` the tiny model really learns. `t4` and `gpu` put Gemma 3 1B in its place, and GSM8K in the place of the
+# generated problems: the same chapters, on a GPU. To switch, write `preset = "t4"` in the cell at the top of each
+# notebook. What else do the presets differ in?
+
+# %%
 for derived in ("completions_per_step", "batch_size", "train_problems"):
     table.loc[f"({derived})"] = [getattr(p, derived) for p in PRESETS.values()]
-with pd.option_context("display.max_rows", None, "display.max_colwidth", 80):
-    display(table)
+shown = table.drop(index=["name", *expected])
+with pd.option_context("display.max_rows", None):
+    display(shown[shown.nunique(axis=1) > 1])
 
 # %% [markdown]
 # The rows in brackets follow from the others. Some fields are worth knowing by name already: one step draws
 # `group_size` completions for each of `prompts_per_step` problems; `steps` such steps make a run. Lengths are in
 # tokens.
 #
-# `smoke` proves that every line runs and learns nothing: it is what the course's own tests use. With `laptop` the
-# tiny model really learns. To try a change, name the field: settings that cannot work are refused at once, not in
-# the middle of a run.
+# To try a change, name the field. Settings that cannot work are refused at once, not in the middle of a run.
+# Settings that can, but are known to go badly, are kept, and `warnings()` says what to expect of them.
 
 # %%
 half = get_preset(settings.name, steps=settings.steps // 2)
@@ -144,32 +157,27 @@ for wrong in ({"group_size": 1}, {"accumulation": 3}, {"learning_rat": 1e-3}):
         get_preset("laptop", **wrong)
     except ValueError as error:
         print(wrong, "->", error)
+for warning in get_preset("laptop", learning_rate=0.0125, group_size=2).warnings():
+    print("warning:", warning)
 
 # %% [markdown]
 # ## The machine
 #
-# What is this machine, and which versions are installed? These lines go into the file that every training run
-# leaves, since figures without a machine are worth little.
+# Does this machine have what the preset needs? The **preflight** looks before anything starts: versions,
+# accelerator, memory, disk, the login if a model has to be fetched, and what will run. `fail` stops the preset here,
+# `warn` is worth reading, and the last column says what to do. In a terminal: `python -m course_lib doctor`.
 
 # %%
-here = machine()
-for name, value in here.items():
-    print(f"{name:13} {value}")
-print(f"{'free disk':13} {shutil.disk_usage('.').free / 1e9:.0f} GB")
+findings = pd.DataFrame([asdict(row) for row in preflight(settings)])
+with pd.option_context("display.max_colwidth", None):
+    display(findings.set_index("name"))
 
-# %%
-notes = []
-if not (3, 11) <= sys.version_info[:2] <= (3, 13):
-    notes.append("this Python is outside 3.11 to 3.13, for which the course is made")
-if shutil.disk_usage(".").free < 1e9:
-    notes.append("less than 1 GB of disk is free")
-if torch.cuda.device_count() > 1:
-    notes.append("several GPUs: set CUDA_VISIBLE_DEVICES=0 before starting, TRL refuses to spread over them by itself")
-if torch.cuda.is_available() and torch.cuda.get_device_capability() < (8, 0):
-    notes.append("this GPU has no bfloat16 of its own; the course computes in float32, which works on any")
-if not torch.cuda.is_available():
-    notes.append("no GPU: fine, the presets smoke and laptop are made for two CPU cores")
-print("\n".join(f"- {note}" for note in notes) or "nothing to remark")
+# %% [markdown]
+# Three of its rows have tripped up many. *GPUs*: where a machine has two, as on Kaggle, the course hides one, since
+# one process can use only one here; all of them take a distributed launch. *Precision*: only GPUs from compute
+# capability 8.0 on have bfloat16 of their own. A T4 has not, and with float16 Gemma 3 overflows, so `t4` computes in
+# float32. *Accelerator*: a CUDA GPU before Apple's MPS before the CPU, unless the environment variable
+# `COURSE_DEVICE` names another.
 
 # %% [markdown]
 # How long will chapter 6 take? Measured times are better than promises. If a recorded run ships with the course,
@@ -183,7 +191,9 @@ if recorded.exists():
     print(f"recorded: {record['steps']} steps, preset {record['preset']['name']}: {record['train_seconds']:.0f} s")
     print(f"on {on['cpu']}, {on['threads']} threads, GPU: {on['gpu']}")
 else:
-    print("No recorded run is here. Expect minutes for the preset laptop on two CPU cores, seconds for smoke.")
+    print(
+        f"No recorded run of {settings.task} is here; expected: {settings.minutes:g} minutes ({settings.known_from})."
+    )
 print(f"this preset ({settings.name}): {settings.steps} steps of {settings.completions_per_step} completions")
 
 # %% [markdown]
@@ -193,9 +203,14 @@ print(f"this preset ({settings.name}): {settings.steps} steps of {settings.compl
 # million parameters instead of a thousand million. It was trained from nothing on generated word problems and
 # knows nothing else. It has no licence to accept and nothing to download.
 #
-# No preset of the course uses Gemma 3 1B itself yet. It comes from the Hugging Face Hub: there you accept Google's
-# terms of use once, on the page of the model, and log in.
-#
+# Gemma 3 1B comes from the Hugging Face Hub, and is **gated**: its licence must be accepted once, and the Hub must
+# know that it is you. With a preset that needs it, the preflight says whether this is done, and never shows the token.
+
+# %%
+for number, step in enumerate(login_steps(PRESETS["t4"].model), 1):
+    print(f"{number}. {step}")
+
+# %% [markdown]
 # A damaged file can look like a bad idea in your code, so the library compares checksums whenever it loads the
 # tiny model. Here it is done by itself:
 
@@ -254,7 +269,7 @@ display(pd.DataFrame(rates, index=["accuracy", "well formed"]).T.round(2))
 # gain that training with `laptop` will bring.
 
 # %%
-path = write_json(run.chapter("01_setup") / "setup.json", {"machine": here, "preset": settings.to_dict()})
+path = write_json(run.chapter("01_setup") / "setup.json", {"machine": machine(), "preset": settings.to_dict()})
 print(f"Machine and preset written to {path}")
 
 # %% [markdown]
@@ -262,7 +277,7 @@ print(f"Machine and preset written to {path}")
 #
 # - GRPO draws a group of completions for each problem, grades them by code, and makes the better ones more
 #   likely.
-# - A preset says how big everything is. `smoke` tests, `laptop` learns.
+# - A preset says how big everything is. `smoke` tests, `laptop` learns, `t4` and `gpu` are the real size.
 # - Each chapter runs alone: it takes the files of earlier chapters, or the course's own.
 # - The base model can do more than it shows. Its habits are what training changes.
 #

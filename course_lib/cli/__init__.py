@@ -1,0 +1,64 @@
+"""The command line: ``python -m course_lib COMMAND``.
+
+A command is a module of this package with ``add_arguments(parser)`` and ``run(args)``, which returns the exit
+code. It is imported when it is called, so that help is quick. A bad setting or file is one line on stderr and exit
+code 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from course_lib.errors import CourseError, SettingError
+from course_lib.validation import nearest
+
+COMMANDS = {
+    "doctor": "check this machine: what will run, for how long, and what is missing",
+    "presets": "list, print, compare and save presets",
+    "train": "train an adapter, or go on with an interrupted run",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises its errors, without a page of usage, and takes no abbreviations."""
+
+    def __init__(self, **settings):
+        super().__init__(allow_abbrev=False, **settings)
+
+    def error(self, message: str) -> None:
+        unknown = next((word for word in message.split() if word.startswith("--")), "").partition("=")[0]
+        message += nearest(unknown, self._option_string_actions) if "unrecognized" in message else ""
+        raise SettingError(f"{message} ({self.prog} --help lists what there is)")
+
+
+def usage() -> str:
+    lines = [f"  {name:10} {about}" for name, about in COMMANDS.items()]
+    return "\n".join(["usage: python -m course_lib COMMAND [...]", "", *lines, "", "COMMAND --help says more."])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Returns 0, what the command returns, 2 for what cannot be used, 130 for Ctrl-C."""
+    name, *rest = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    if name in ("-h", "--help"):
+        print(usage())
+        return 0
+    try:
+        if name not in COMMANDS:
+            raise SettingError(f"unknown command {name!r}; choose one of: {', '.join(COMMANDS)}")
+        command = importlib.import_module(f"course_lib.cli.{name.replace('-', '_')}")
+        parser = Parser(prog=f"python -m course_lib {name}", description=COMMANDS[name].capitalize() + ".")
+        command.add_arguments(parser)
+        return command.run(parser.parse_args(rest))
+    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (CourseError, OSError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return 130

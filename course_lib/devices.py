@@ -1,0 +1,48 @@
+"""Which device the course uses. Nothing here loads torch before it is asked."""
+
+from __future__ import annotations
+
+import os
+
+from course_lib.errors import SettingError
+
+
+def distributed() -> bool:
+    """Whether ``torchrun`` or ``accelerate launch`` started this process as one of several."""
+    return "RANK" in os.environ or "WORLD_SIZE" in os.environ
+
+
+def pin_gpu() -> None:
+    """Let torch see one GPU: the first, or the one that ``COURSE_DEVICE`` names (``cuda:1``); none for ``cpu``.
+
+    With two GPUs and one process, transformers' trainer would spread a batch over both (``DataParallel``), which TRL
+    refuses. Nothing is changed in a process of a distributed launch, nor a choice already made in
+    ``CUDA_VISIBLE_DEVICES``, unless ``COURSE_DEVICE`` asks for the CPU. Call it before torch loads.
+    """
+    kind, _, index = os.environ.get("COURSE_DEVICE", "").partition(":")
+    if distributed():
+        return
+    if kind in ("cpu", "mps"):
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    elif index.isdecimal() or not index:
+        os.environ.setdefault("CUDA_VISIBLE_DEVICES", index or "0")
+
+
+def pick_device() -> str:
+    """``cuda``, ``mps`` or ``cpu``: what ``COURSE_DEVICE`` asks for, else the first of these that is there.
+
+    Raises ``SettingError`` for a device that torch does not know or does not see.
+    """
+    import torch
+
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    asked = os.environ.get("COURSE_DEVICE", "")
+    kind, colon, index = asked.partition(":")
+    if asked and (kind not in there or (colon and not (kind == "cuda" and index.isdecimal()))):
+        raise SettingError(f"COURSE_DEVICE is {asked!r}; it may be cuda, cuda:1 and so on, mps or cpu")
+    if asked and not there[kind]:
+        seen = ", ".join(name for name, is_there in there.items() if is_there)
+        raise SettingError(
+            f"COURSE_DEVICE asks for {asked}, but torch sees only: {seen}; unset it, or choose one of these"
+        )
+    return kind or next(name for name, is_there in there.items() if is_there)
