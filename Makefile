@@ -14,10 +14,17 @@ PY := $(VENV)/bin/python
 # Two processes with one thread each finish sooner than two that fight over both cores.
 PYTEST := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 MPLBACKEND=Agg $(PY) -m pytest -q
 STAMP := $(VENV)/installed
+UNSLOTH := .venv-unsloth/installed
 
-.PHONY: setup workbook run smoke test check fuzz lint notebooks bench record readme tiny clean
+.PHONY: setup unsloth workbook run smoke test check fuzz lint notebooks bench record readme tiny clean
 
 setup: $(STAMP)
+
+# What is measured and tested is transformers and PEFT, whatever is installed; tests/test_unsloth.py says otherwise itself.
+test check bench record: export COURSE_BACKEND = transformers
+
+# An environment of its own, in which the tests run Unsloth on a CPU.
+unsloth: $(UNSLOTH)
 
 # Your own copy of the exercises, in workbook/: nothing ever writes over what is there.
 workbook: $(STAMP)
@@ -31,8 +38,8 @@ smoke: $(STAMP)
 	$(PY) tools/run_course.py --preset smoke --seed $(SEED) $(OTHER_DATA)
 
 # Lint, generated files, every test, every notebook; one chapter with nbmake too, as learners' CI would.
-test: lint
-	$(PYTEST) -n 2 -m "not learning"
+test: lint $(UNSLOTH)
+	$(PYTEST) -n 2 --dist loadgroup -m "not learning"
 	HF_HUB_OFFLINE=1 $(PY) -m pytest -q -m learning
 	COURSE_PRESET=smoke COURSE_RUNS=$$(mktemp -d) $(PYTEST) --nbmake notebooks/01_setup.ipynb
 
@@ -69,8 +76,12 @@ tiny: $(STAMP)
 	$(PY) tools/make_tiny_gemma.py
 
 clean:
-	rm -rf $(VENV) runs
+	rm -rf $(VENV) .venv-unsloth runs
 
 $(STAMP): requirements.txt pyproject.toml tools/make_venv.py
 	$(PYTHON) tools/make_venv.py $(VENV)
+	touch $@
+
+$(UNSLOTH): requirements-unsloth.txt tools/make_unsloth_venv.py $(STAMP)
+	$(PY) tools/make_unsloth_venv.py .venv-unsloth
 	touch $@

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,9 @@ from course_lib.errors import ModelFileError
 from course_lib.presets import Preset
 
 if TYPE_CHECKING:
+    import torch
     from peft import LoraConfig, PeftModel
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 TINY = DATA / "tiny_gemma"
 # Every linear layer of a Gemma block; PEFT's own default for Gemma 3 would be q_proj and v_proj only.
@@ -52,16 +54,17 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
     return AutoTokenizer.from_pretrained(model_source(name), padding_side="left")
 
 
-def load_model(name: str) -> PreTrainedModel:
-    """A base model in float32, ready for inference."""
-    import torch
+def load_model(
+    name: str, dtype: str | torch.dtype = "float32", quantization_config: BitsAndBytesConfig | None = None
+) -> PreTrainedModel:
+    """A base model, ready for inference; in float32 unless another ``dtype`` is named."""
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # one bar per loaded model says nothing here
     source = model_source(name)
     try:
-        model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
+        model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, quantization_config=quantization_config)
     except (OSError, ValueError) as error:
         raise ModelFileError(f"cannot load a model from {source}: {error}") from error
     return model.eval()
@@ -112,11 +115,12 @@ def machine() -> dict:
         cpu = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         pass
+    packages = ["torch", "transformers", "trl", "peft", "datasets"] + (["unsloth"] if "unsloth" in sys.modules else [])
     return {
         "cpu": cpu,
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "python": platform.python_version(),
-        **{name: version(name) for name in ("torch", "transformers", "trl", "peft", "datasets")},
+        **{name: version(name) for name in packages},
     }

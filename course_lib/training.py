@@ -9,6 +9,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from course_lib.backends import choose_backend, load_policy, start_backend, training_dtype
+
+start_backend()  # Unsloth, where it is used, must come before TRL and transformers
+
+# ruff: noqa: E402
 from datasets import Dataset
 from transformers import PrinterCallback, set_seed
 from transformers.utils import logging
@@ -17,7 +22,7 @@ from trl import GRPOConfig, GRPOTrainer
 from course_lib.artifacts import read_json, write_json
 from course_lib.callbacks import Clock, CsvLog, ProgressBar
 from course_lib.errors import DataError, TrainingError
-from course_lib.models import load_model, load_tokenizer, lora_config, machine
+from course_lib.models import load_tokenizer, machine
 from course_lib.presets import Preset
 from course_lib.rewards import Suite
 
@@ -52,7 +57,7 @@ def grpo_config(preset: Preset, output_dir: Path, seed: int) -> GRPOConfig:
         weight_decay=0.0,
         max_grad_norm=preset.max_grad_norm,
         gradient_checkpointing=preset.gradient_checkpointing,
-        bf16=preset.dtype == "bfloat16",
+        bf16=training_dtype(preset) == torch.bfloat16,
         fp16=False,
         use_cpu=not gpu,
         logging_steps=1,
@@ -105,13 +110,14 @@ def make_trainer(
     tokenizer = load_tokenizer(preset.model)
     config = grpo_config(preset, output_dir / "checkpoints", seed)
     config.reward_weights = list(suite.weights)
+    model, peft_config = load_policy(preset, seed)
     trainer = GRPOTrainer(
-        model=load_model(preset.model),
+        model=model,
         reward_funcs=list(suite.rewards),
         args=config,
         train_dataset=training_data(preset, tokenizer, rows),
         processing_class=tokenizer,
-        peft_config=lora_config(preset),
+        peft_config=peft_config,
         callbacks=[CsvLog(output_dir / "log.csv", suite)] + ([] if quiet else [ProgressBar()]),
     )
     trainer.remove_callback(PrinterCallback)
@@ -164,7 +170,7 @@ def train(
     if not 0 < norm < float("inf"):
         raise TrainingError(f"the LoRA B matrices have norm {norm} after training: nothing was learned")
     adapter = output_dir / "adapter"
-    trainer.model.save_pretrained(str(adapter))
+    trainer.model.save_pretrained(str(adapter), selected_adapters=["default"])  # not the reference's copy
     named = adapter / "adapter_config.json"
     write_json(named, read_json(named) | {"base_model_name_or_path": preset.model})  # not a path of this machine
     (adapter / "README.md").unlink(missing_ok=True)  # PEFT's empty card; the course writes a real one on export
@@ -177,6 +183,7 @@ def train(
                 "weights": {f.__name__: w for f, w in zip(suite.rewards, suite.weights, strict=True)},
             },
             "seed": seed,
+            "backend": choose_backend(preset),
             "steps": trainer.state.global_step,
             "train_seconds": round(clock.seconds, 1),
             "resumed": resume is not None,

@@ -460,10 +460,14 @@ display(moved.round(3))
 # pins it.
 
 # %%
-from course_lib.training import make_trainer
+from course_lib.backends import start_backend
 
 G = 4
-theory = get_preset("smoke", prompts_per_step=2, group_size=G, steps=16, beta=0.04)
+theory = get_preset("smoke", prompts_per_step=2, group_size=G, steps=16, beta=0.04, backend="transformers")
+start_backend(theory)  # TRL as it is, even where Unsloth would put its own in place
+
+from course_lib.training import make_trainer
+
 rows = load_rows("toy_math", "train", theory.train_problems, seed)
 trainer = make_trainer(theory, suite, rows, Path(tempfile.mkdtemp()), seed, quiet=True)
 trainer.model.train()

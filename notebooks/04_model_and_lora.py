@@ -46,6 +46,7 @@ from torch import nn
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig
 
 from course_lib.artifacts import Run, write_json
+from course_lib.backends import choose_backend
 from course_lib.evaluation import generate
 from course_lib.grading import grade
 from course_lib.models import LORA_TARGETS, count_parameters, load_model, load_tokenizer, lora_config
@@ -351,6 +352,14 @@ print(f"largest difference that the update makes:   {(mine - frozen).abs().max()
 # The two layers agree up to rounding. What PEFT's version does besides: several named adapters on one
 # layer, dropout, other dtypes, quantised base layers, merging and unmerging (chapter 8).
 #
+# Chapter 6 gets its policy from `backends.load_policy`, which does what the cell above did. Where there is a GPU and
+# the package **Unsloth** is installed, Unsloth loads the model instead and puts the same LoRA on it, for speed; nothing
+# else in the course changes.
+
+# %%
+print("backend here:", choose_backend(settings))
+
+# %% [markdown]
 # ### What B = 0 means
 #
 # With $B = 0$ the update is nothing, whatever $A$ is. So the policy **is** the base model when training

@@ -42,6 +42,7 @@ import pandas as pd
 from IPython.display import display
 
 from course_lib.artifacts import DATA, REFERENCE, Run, read_json
+from course_lib.backends import choose_backend
 from course_lib.plots import log_figure
 from course_lib.presets import get_preset
 from course_lib.rewards import get_suite
@@ -134,7 +135,8 @@ if recorded.exists():
     past = read_json(recorded)
     print(f"Recorded: preset {past['preset']['name']}, {past['steps']} steps in {past['train_seconds']:.0f} s")
     print(f"on {past['machine']['cpu']}, {past['machine']['threads']} threads, GPU: {past['machine']['gpu']}.")
-print(f"Ahead of you: preset {settings.name}, {settings.steps} steps of {settings.completions_per_step} completions.")
+print(f"Ahead of you: preset {settings.name}, {settings.steps} steps of {settings.completions_per_step} completions,")
+print(f"backend {choose_backend(settings)} (chapter 4).")
 
 # %% [markdown]
 # **Too slow?** Time grows in proportion to `steps`, and about in proportion to `prompts_per_step` x `group_size` and

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+
+os.environ["COURSE_BACKEND"] = "transformers"  # whatever is installed; for what a test starts, too
 
 DATA = Path(__file__).parent / "data"
 
