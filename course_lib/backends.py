@@ -9,27 +9,19 @@ import os
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from course_lib.devices import has_bf16
 from course_lib.errors import SettingError
 from course_lib.models import LORA_TARGETS, load_model, lora_config, model_source
 from course_lib.presets import Preset
+from course_lib.validation import CHOICES
 
 if TYPE_CHECKING:
     import torch
     from peft import LoraConfig
     from transformers import BitsAndBytesConfig, PreTrainedModel
 
-BACKENDS = ("transformers", "unsloth")
+BACKENDS = CHOICES["backend"]
 _started: list[str] = []  # the backend of this process, once it is settled
-
-
-def has_bf16() -> bool:
-    """Whether there is a GPU that computes in bfloat16: from compute capability 8.0 on.
-
-    ``torch.cuda.is_bf16_supported()`` also says yes where bfloat16 is emulated, and slow (a T4).
-    """
-    import torch
-
-    return torch.cuda.is_available() and torch.cuda.get_device_capability() >= (8, 0)
 
 
 def choose_backend(preset: Preset | None = None) -> str:
@@ -40,8 +32,8 @@ def choose_backend(preset: Preset | None = None) -> str:
     Raises ``SettingError`` for an unknown backend, and for Unsloth where it is not installed.
     """
     wanted = os.environ.get("COURSE_BACKEND") or (preset.backend if preset else "auto")
-    if wanted not in ("auto", *BACKENDS):
-        raise SettingError(f"unknown backend {wanted!r}; choose one of: auto, {', '.join(BACKENDS)}")
+    if wanted not in BACKENDS:
+        raise SettingError(f"unknown backend {wanted!r}; choose one of: {', '.join(BACKENDS)}")
     installed = find_spec("unsloth") is not None
     if wanted == "unsloth" and not installed:
         raise SettingError(

@@ -12,6 +12,16 @@ def distributed() -> bool:
     return "RANK" in os.environ or "WORLD_SIZE" in os.environ
 
 
+BF16_FROM = (8, 0)  # compute capability; below it torch.cuda.is_bf16_supported() says yes too, for an emulation
+
+
+def has_bf16() -> bool:
+    """Whether there is a GPU that computes in bfloat16 itself."""
+    import torch
+
+    return torch.cuda.is_available() and torch.cuda.get_device_capability() >= BF16_FROM
+
+
 def pin_gpu() -> None:
     """Let torch see one GPU: the first, or the one that ``COURSE_DEVICE`` names (``cuda:1``); none for ``cpu``.
 

@@ -19,3 +19,7 @@ class ModelFileError(CourseError):
 
 class TrainingError(CourseError):
     """A training run that ended without a usable adapter."""
+
+
+class RewardError(TrainingError):
+    """A reward function that returned something that is no reward."""

@@ -47,11 +47,28 @@ def model_source(name: str) -> str:
     return name
 
 
+def _cannot_load(what: str, source: str, error: Exception) -> ModelFileError:
+    mend = ""
+    if not Path(source).is_dir():
+        mend = (
+            "\nCheck the name and the network (HF_HUB_OFFLINE=1 forbids downloads). Gemma also needs its licence "
+            "accepted on the Hub and a login (hf auth login). Or name a folder that holds the model."
+        )
+    return ModelFileError(f"cannot load {what} from {source}: {error}{mend}")
+
+
 def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
-    """The tokenizer of a model, padding on the left as generation needs."""
+    """The tokenizer of a model, padding on the left as generation needs.
+
+    Raises ``ModelFileError`` if there is none, or if it cannot be had from the Hub.
+    """
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(model_source(name), padding_side="left")
+    source = model_source(name)
+    try:
+        return AutoTokenizer.from_pretrained(source, padding_side="left")
+    except (OSError, ValueError) as error:
+        raise _cannot_load("a tokenizer", source, error) from error
 
 
 def load_model(
@@ -66,7 +83,7 @@ def load_model(
     try:
         model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, quantization_config=quantization_config)
     except (OSError, ValueError) as error:
-        raise ModelFileError(f"cannot load a model from {source}: {error}") from error
+        raise _cannot_load("a model", source, error) from error
     return model.eval()
 
 

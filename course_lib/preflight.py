@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_lib.artifacts import runs_dir
-from course_lib.devices import distributed, pick_device
+from course_lib.devices import distributed, has_bf16, pick_device
 from course_lib.errors import SettingError
 from course_lib.validation import check_machine, is_gemma_3, on_hub
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from course_lib.presets import Preset
 
 OLDEST, NEWEST = (3, 11), (3, 13)
-BF16_FROM = (8, 0)  # compute capability; torch.cuda.is_bf16_supported() is true below it too, by emulation
 NEEDED = "torch transformers trl peft datasets accelerate huggingface_hub tokenizers safetensors numpy pandas".split()
 BROKEN = {"trl": ("1.15.0", "does not run GRPO without a GPU")}
 GPUS = Path("/proc/driver/nvidia/gpus")  # one entry a GPU, whatever CUDA_VISIBLE_DEVICES hides
@@ -55,13 +54,6 @@ def as_text(findings: Iterable[Finding]) -> str:
         if row.todo:
             lines.append(f"{'':21}-> {row.todo}")
     return "\n".join(lines)
-
-
-def has_bf16() -> bool:
-    """Whether the GPU computes in bfloat16 itself."""
-    import torch
-
-    return torch.cuda.is_available() and torch.cuda.get_device_capability() >= BF16_FROM
 
 
 def python() -> Finding:
@@ -229,7 +221,7 @@ def ahead(preset: Preset) -> Finding:
     if on_hub(preset.model) and not gpu:
         todo = "take the preset laptop here, or go to a GPU: Colab and Kaggle lend a T4"
         return Finding("what will run", "fail", f"{work} of {preset.model} without a GPU: days", todo)
-    if preset.vllm and is_gemma_3(preset.model) and torch.cuda.get_device_capability() < BF16_FROM:
+    if preset.vllm and is_gemma_3(preset.model) and not has_bf16():
         return Finding("what will run", "fail", work, 'this GPU cannot run Gemma 3 in vLLM: set vllm to ""')
     todo = " ".join(preset.warnings())
     return Finding(

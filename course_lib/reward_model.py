@@ -7,8 +7,6 @@ chosen from the rejected, which need not be what makes them right: see ``hacks.h
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -93,20 +91,14 @@ def train_reward_model(
     from transformers.utils import logging
     from trl import RewardConfig, RewardTrainer
 
-    from course_lib.training import newest_checkpoint
+    from course_lib.checkpoints import Seal, open_checkpoints
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     tokenizer = load_tokenizer(model)
     data = [{side + "_ids": encode(tokenizer, p["prompt"], p[side]) for side in ("chosen", "rejected")} for p in pairs]
-    checkpoints, mark = output_dir / "checkpoints", output_dir / "checkpoints" / "settings"
-    told = json.dumps([model, steps, batch_size, learning_rate, seed, checkpoint_every, data])
-    fingerprint = hashlib.sha256(told.encode()).hexdigest()
-    if checkpoints.exists() and (not mark.exists() or mark.read_text() != fingerprint):
-        shutil.rmtree(checkpoints)
-    checkpoints.mkdir(parents=True, exist_ok=True)
-    mark.write_text(fingerprint)
-    resume = newest_checkpoint(checkpoints)
+    checkpoints = output_dir / "checkpoints"
+    resume = open_checkpoints(checkpoints, [model, steps, batch_size, learning_rate, seed, checkpoint_every, data])
 
     set_seed(seed)  # the head starts from random numbers
     source = model_source(model)
@@ -133,6 +125,7 @@ def train_reward_model(
     dataset = Dataset.from_list(data)
     trainer = RewardTrainer(model=classifier, args=config, train_dataset=dataset, processing_class=tokenizer)
     trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(Seal())
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     classifier.save_pretrained(output_dir)
     tokenizer.save_pretrained(output_dir)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 import sys
 from dataclasses import dataclass
@@ -16,19 +14,32 @@ start_backend()  # Unsloth, where it is used, must come before TRL and transform
 # ruff: noqa: E402
 from datasets import Dataset
 from transformers import PrinterCallback, set_seed
+from transformers.integrations import TensorBoardCallback
 from transformers.utils import logging
 from trl import GRPOConfig, GRPOTrainer
 
-from course_lib.artifacts import read_json, write_json
-from course_lib.callbacks import Clock, CsvLog, ProgressBar
-from course_lib.errors import DataError, TrainingError
+from course_lib.adapters import LAST_GOOD, keep_last_good, lora_b_norm, save_adapter
+from course_lib.artifacts import write_json
+from course_lib.callbacks import Clock, CsvLog, LivePlot, ProgressBar, in_notebook, loggers
+from course_lib.checkpoints import Seal, explained, open_checkpoints
+from course_lib.distributed import batch_of_one_process, is_main, state, wait, world_size
+from course_lib.errors import DataError, RewardError, SettingError, TrainingError
+from course_lib.guards import Guard, checked
 from course_lib.models import load_tokenizer, machine
 from course_lib.presets import Preset
 from course_lib.rewards import Suite
+from course_lib.tasks import prompt_fits
+from course_lib.vllm_settings import vllm_arguments
+
+# What may change between a run and its continuation: it has no part in how the run goes.
+BESIDE = ("log_to", "max_kl", "eval_problems", "eval_batch")
 
 
 def grpo_config(preset: Preset, output_dir: Path, seed: int) -> GRPOConfig:
-    """The preset in TRL's words. Everything that matters is set here, so that no default can move."""
+    """The preset in TRL's words. Everything that matters is set here, so that no default can move.
+
+    On several processes each takes its share of a micro-batch: a step sees as many completions as on one.
+    """
     import torch
 
     gpu = torch.cuda.is_available()
@@ -37,7 +48,7 @@ def grpo_config(preset: Preset, output_dir: Path, seed: int) -> GRPOConfig:
         seed=seed,
         data_seed=seed,
         max_steps=preset.steps,
-        per_device_train_batch_size=preset.batch_size,
+        per_device_train_batch_size=batch_of_one_process(preset),
         gradient_accumulation_steps=preset.accumulation,
         num_generations=preset.group_size,
         max_completion_length=preset.max_completion_length,
@@ -60,13 +71,19 @@ def grpo_config(preset: Preset, output_dir: Path, seed: int) -> GRPOConfig:
         bf16=training_dtype(preset) == torch.bfloat16,
         fp16=False,
         use_cpu=not gpu,
+        ddp_find_unused_parameters=False,  # every LoRA matrix takes part in every step
         logging_steps=1,
         save_strategy="steps",
         save_steps=preset.checkpoint_every,
         save_total_limit=2,
-        report_to=[name for name in preset.log_to.split(",") if name],
+        logging_nan_inf_filter=False,  # the guard must see them
+        report_to=loggers(preset.log_to),
+        run_name=f"{preset.name}, seed {seed}",
+        trackio_space_id=None,  # local: nothing is sent anywhere
+        trackio_static_space_id=False,
         disable_tqdm=True,  # the trainer's own bar prints every metric at every step: see ProgressBar
         shuffle_dataset=False,
+        **vllm_arguments(preset),
     )
 
 
@@ -87,11 +104,8 @@ def training_data(preset: Preset, tokenizer, rows: list[dict]) -> Dataset:
     Raises ``DataError`` when fewer are left than the run needs.
     """
 
-    def fits(row: dict) -> bool:
-        text = tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True, tokenize=False)
-        return len(tokenizer(text, add_special_tokens=False).input_ids) <= preset.max_prompt_length
-
-    kept = [row for row in rows if fits(row)]
+    fits = prompt_fits(preset, tokenizer)
+    kept = [row for row in rows if fits(row["prompt"])]
     if len(kept) < preset.train_problems:
         raise DataError(
             f"only {len(kept)} of {len(rows)} {preset.task} prompts have at most {preset.max_prompt_length} "
@@ -110,35 +124,23 @@ def make_trainer(
     tokenizer = load_tokenizer(preset.model)
     config = grpo_config(preset, output_dir / "checkpoints", seed)
     config.reward_weights = list(suite.weights)
+    log = output_dir / "log.csv"
+    watching = [] if quiet else [ProgressBar(), *([LivePlot(log)] if in_notebook() and is_main() else [])]
     model, peft_config = load_policy(preset, seed)
     trainer = GRPOTrainer(
         model=model,
-        reward_funcs=list(suite.rewards),
+        reward_funcs=[checked(reward) for reward in suite.rewards],
         args=config,
         train_dataset=training_data(preset, tokenizer, rows),
         processing_class=tokenizer,
         peft_config=peft_config,
-        callbacks=[CsvLog(output_dir / "log.csv", suite)] + ([] if quiet else [ProgressBar()]),
+        callbacks=[CsvLog(log, suite), *watching],
     )
     trainer.remove_callback(PrinterCallback)
+    for callback in trainer.callback_handler.callbacks:
+        if isinstance(callback, TensorBoardCallback):  # by itself it writes into the checkpoints, which are deleted
+            callback.logging_dir = callback.logging_dir or str(output_dir / "tensorboard")
     return trainer
-
-
-def _fingerprint(preset: Preset, suite: Suite, seed: int) -> str:
-    told = json.dumps([preset.settings(), suite.name, suite.weights, seed])
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
-
-
-def newest_checkpoint(folder: Path) -> Path | None:
-    """The newest whole checkpoint: the trainer's state is written last, so a folder with one is whole."""
-    whole = [p.parent for p in folder.glob("checkpoint-*/trainer_state.json")]
-    return max(whole, key=lambda p: int(p.name.rpartition("-")[2]), default=None)
-
-
-def lora_b_norm(model) -> float:
-    """The norm of all LoRA B matrices: 0.0 before training, so a zero afterwards means nothing was learned."""
-    squares = (p.detach().pow(2).sum().item() for n, p in model.named_parameters() if "lora_B" in n)
-    return sum(squares) ** 0.5
 
 
 def train(
@@ -148,51 +150,65 @@ def train(
 
     Writes ``adapter/``, ``log.csv`` and ``run.json`` (settings, machine, versions, seed, seconds).
 
-    Raises ``TrainingError`` when the adapter has not moved.
+    Raises ``SettingError`` when the suite is for other tasks, ``RewardError`` for a reward that is no number,
+    ``TrainingError`` when the run goes wrong (see ``guards``; what was good is then in ``adapter-last-good/``), cannot
+    write, or has not moved the adapter.
     """
-    output_dir.mkdir(parents=True, exist_ok=True)
-    checkpoints, mark = output_dir / "checkpoints", output_dir / "checkpoints" / "settings"
-    fingerprint = _fingerprint(preset, suite, seed)
-    if checkpoints.exists() and (not mark.exists() or mark.read_text() != fingerprint):
-        shutil.rmtree(checkpoints)
-    checkpoints.mkdir(exist_ok=True)
-    mark.write_text(fingerprint)
+    if preset.kind not in suite.kinds:
+        raise SettingError(
+            f"suite {suite.name} is for tasks of the kind {' or '.join(suite.kinds)}, but {preset.task} has answers of "
+            f"the kind {preset.kind}: choose another suite (course_lib/rewards.py) or another task"
+        )
+    with explained(output_dir):
+        return _train(preset, suite, rows, output_dir, seed, quiet)
 
-    resume = newest_checkpoint(checkpoints)
+
+def _train(preset: Preset, suite: Suite, rows: list[dict], output_dir: Path, seed: int, quiet: bool) -> TrainResult:
+    output_dir.mkdir(parents=True, exist_ok=True)
     trainer = make_trainer(preset, suite, rows, output_dir, seed, quiet)
-    clock = Clock(checkpoints / "seconds")
-    trainer.add_callback(clock)
-    if resume:
+    checkpoints = output_dir / "checkpoints"  # touched only now, when the model and the data are there
+    decides = {key: value for key, value in preset.settings().items() if key not in BESIDE}
+    with state().main_process_first():
+        resume = open_checkpoints(checkpoints, [decides, suite.name, suite.names, suite.weights, seed, rows])
+    guard, clock = Guard(preset), Clock()
+    for callback in (guard, clock, Seal()):
+        trainer.add_callback(callback)
+    if resume and is_main():
         print(f"Going on from {resume.name} of an interrupted run.")
-    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    try:
+        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    except (TrainingError, RuntimeError) as error:
+        trouble = guard.trouble(error)
+        if trouble is None:
+            raise
+        proven = float("inf") if isinstance(trouble, RewardError) else guard.proven
+        raise type(trouble)(f"{trouble} {keep_last_good(output_dir, preset, proven)}") from None
 
     norm = lora_b_norm(trainer.model)
     if not 0 < norm < float("inf"):
         raise TrainingError(f"the LoRA B matrices have norm {norm} after training: nothing was learned")
-    adapter = output_dir / "adapter"
-    trainer.model.save_pretrained(str(adapter), selected_adapters=["default"])  # not the reference's copy
-    named = adapter / "adapter_config.json"
-    write_json(named, read_json(named) | {"base_model_name_or_path": preset.model})  # not a path of this machine
-    (adapter / "README.md").unlink(missing_ok=True)  # PEFT's empty card; the course writes a real one on export
-    write_json(
-        output_dir / "run.json",
-        {
-            "preset": preset.to_dict(),
-            "suite": {
-                "name": suite.name,
-                "weights": {f.__name__: w for f, w in zip(suite.rewards, suite.weights, strict=True)},
-            },
-            "seed": seed,
-            "backend": choose_backend(preset),
-            "steps": trainer.state.global_step,
-            "train_seconds": round(clock.seconds, 1),
-            "resumed": resume is not None,
-            "lora_b_norm": norm,
-            "peak_memory_gb": peak_memory_gb(),
-            "machine": machine(),
+    adapter = save_adapter(trainer.model, output_dir / "adapter", preset)
+    record = {
+        "preset": preset.to_dict(),
+        "suite": {
+            "name": suite.name,
+            "weights": {f.__name__: w for f, w in zip(suite.rewards, suite.weights, strict=True)},
         },
-    )
-    shutil.rmtree(checkpoints)
+        "seed": seed,
+        "backend": choose_backend(preset),
+        "processes": world_size(),
+        "steps": trainer.state.global_step,
+        "train_seconds": round(clock.seconds, 1),
+        "resumed": resume is not None,
+        "lora_b_norm": norm,
+        "peak_memory_gb": peak_memory_gb(),
+        "machine": machine(),
+    }
+    if is_main():
+        write_json(output_dir / "run.json", record)
+        shutil.rmtree(output_dir / LAST_GOOD, ignore_errors=True)  # of a run that went wrong before
+        shutil.rmtree(checkpoints)
+    wait()
     return TrainResult(adapter, output_dir / "log.csv", trainer.state.global_step, clock.seconds, norm)
 
 

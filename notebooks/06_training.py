@@ -34,21 +34,20 @@ preset = "auto"
 seed = 0
 
 # %%
-import tempfile
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import display
 
 from course_lib.artifacts import DATA, REFERENCE, Run, read_json
 from course_lib.backends import choose_backend
+from course_lib.distributed import quiet_others, scratch_folder, world_size
 from course_lib.plots import log_figure
 from course_lib.presets import get_preset
 from course_lib.rewards import get_suite
 from course_lib.tasks import load_rows, saved_rows
 from course_lib.training import grpo_config, make_trainer, train
 
+quiet_others()  # when several processes run this chapter, one of them speaks
 pd.set_option("display.max_colwidth", 100, "display.width", 180, "display.max_columns", 12)
 settings = get_preset(preset)
 run = Run(settings.name)
@@ -80,8 +79,8 @@ values = grpo_config(settings, folder, seed).to_dict()
 sampling = {
     "max_steps": "optimiser steps, each with fresh completions",
     "num_generations": "G: completions a prompt, the group that sets the baseline",
-    "per_device_train_batch_size": "completions in one forward and backward pass",
-    "gradient_accumulation_steps": "such passes a step; batch size x passes = prompts a step x G",
+    "per_device_train_batch_size": "completions in one forward and backward pass of one process",
+    "gradient_accumulation_steps": "such passes a step; batch size x passes x processes = prompts a step x G",
     "max_completion_length": "tokens; a completion that reaches it is cut off and not well formed",
     "temperature": "1.0 samples from the policy itself; lower means less to compare in a group",
 }
@@ -271,9 +270,25 @@ print(
 # stays.
 
 # %% [markdown]
+# ## More than one process
+#
+# A chapter is a script too, and this one may be launched on several processes, each with a GPU of its own or, to try
+# it out, with a share of the CPU:
+#
+# ```
+# torchrun --standalone --nproc_per_node 2 notebooks/06_training.py
+# ```
+#
+# A step still sees the same number of prompts and completions. Each process samples and grades its share, the rewards
+# are gathered, so that a group may be spread over processes, and the gradients are averaged, so that all processes
+# hold the same adapter. The random numbers differ from process to process, or all would sample the same completions;
+# so two processes learn from other completions than one does, and end elsewhere. The main process alone prints, draws
+# and writes. `docs/scaling.md` says when this pays, and what there is beyond it.
+
+# %% [markdown]
 # ## Runs that cannot learn
 #
-# Two failures on purpose, one step each, always with the tiny model. The first samples at a temperature near 0. The
+# Two failures on purpose, one step each, always with the tiny model (and with eight prompts for each process). The first samples at a temperature near 0. The
 # second cuts completions off after a few tokens.
 
 # %%
@@ -284,11 +299,11 @@ failures = {
 }
 signs = {}
 for label, change in failures.items():
-    broken = get_preset("smoke", steps=1, prompts_per_step=8, **change)
+    broken = get_preset("smoke", steps=1, prompts_per_step=8 * world_size(), **change)
     problems = load_rows("toy_math", "train", broken.train_problems, seed)
-    with tempfile.TemporaryDirectory() as scratch:
-        make_trainer(broken, get_suite("starter"), problems, Path(scratch), seed, quiet=True).train()
-        signs[label] = pd.read_csv(Path(scratch) / "log.csv").iloc[0]
+    with scratch_folder() as scratch:
+        make_trainer(broken, get_suite("starter"), problems, scratch, seed, quiet=True).train()
+        signs[label] = pd.read_csv(scratch / "log.csv").iloc[0]
 columns = ["reward", "frac_reward_zero_std", "clipped_ratio", "mean_length", "grad_norm"]
 display(pd.DataFrame(signs).T[columns].round(4))
 

@@ -1,4 +1,4 @@
-"""Which backend is chosen, and what each is asked for; on a CPU, with GPUs pretended. test_unsloth.py runs the real one."""
+"""Which backend is chosen, and what each is asked for; on a CPU, with GPUs pretended."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import json
 import pandas as pd
 import pytest
 from safetensors.torch import load_file
+from transformers import TrainerCallback
 
 from course_lib import training
 from course_lib.errors import DataError, TrainingError
@@ -64,7 +65,7 @@ def test_an_interrupted_run_goes_on_bit_for_bit(trained, settings, rows, tmp_pat
     class Stop(Exception):
         pass
 
-    class StopAfter3(training.TrainerCallback):
+    class StopAfter3(TrainerCallback):
         def on_step_end(self, args, state, control, **kwargs):
             if state.global_step == 3:
                 raise Stop

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from course_lib.artifacts import Run, read_json, write_json
 from course_lib.errors import DataError, SettingError
@@ -23,6 +24,9 @@ from course_lib.tasks.files import load_file
 from course_lib.tasks.passages import cut_passage
 from course_lib.tasks.splits import SPLITS
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 __all__ = [
     "TASKS",
     "Task",
@@ -30,6 +34,7 @@ __all__ = [
     "load_file",
     "load_rows",
     "preset_rows",
+    "prompt_fits",
     "rows_of",
     "save_rows",
     "saved_rows",
@@ -172,11 +177,12 @@ def _ask(row: dict, kind: str, tags: Tags, style: PromptStyle, fits: Fits | None
     return {"prompt": ask(passage), "passage": passage} if passage else None
 
 
-def prompt_fits(preset: Preset) -> Fits:
+def prompt_fits(preset: Preset, tokenizer: PreTrainedTokenizerBase | None = None) -> Fits:
     """Whether a prompt has at most ``preset.max_prompt_length`` tokens, as the preset's model counts them."""
-    from course_lib.models import load_tokenizer  # here, since it is slow to import
+    if tokenizer is None:
+        from course_lib.models import load_tokenizer  # here, since it is slow to import
 
-    tokenizer = load_tokenizer(preset.model)
+        tokenizer = load_tokenizer(preset.model)
 
     def fits(prompt: list[dict]) -> bool:
         text = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False)
