@@ -2,12 +2,14 @@
 #             TASK=toy_choice for another task, DATA=my.csv DATA_COLUMNS=question=...,answer=... for a file of yours
 # make test   everything that CI runs
 # make fuzz   random completions against the grader for a while   FUZZ_SECONDS=120
+# make soak   training runs killed at random points, continued and compared   TRIALS=20
 # Each makes .venv first when it is not there.
 
 PYTHON ?= python3
 PRESET ?= laptop
 SEED ?= 0
 FUZZ_SECONDS ?= 120
+TRIALS ?= 20
 OTHER_DATA = $(if $(TASK),--task $(TASK)) $(if $(DATA),--data "$(DATA)" --columns "$(DATA_COLUMNS)")
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -16,7 +18,7 @@ PYTEST := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 MPLBACKEND=Agg $(PY) -m pytest -q
 STAMP := $(VENV)/installed
 UNSLOTH := .venv-unsloth/installed
 
-.PHONY: setup unsloth workbook run smoke test check fuzz lint notebooks bench record readme tiny clean
+.PHONY: setup unsloth workbook run smoke test check fuzz soak lint notebooks bench record readme tiny clean
 
 setup: $(STAMP)
 
@@ -52,6 +54,9 @@ fuzz: $(STAMP)
 	$(PY) -m pip install --quiet atheris==3.0.0 || { echo "No fuzzing here: atheris 3.0.0 cannot be installed for \
 	$$($(PY) -V) on $$(uname -sm); pip's message is above."; exit 1; }
 	$(PY) tools/fuzz_grader.py --seconds $(FUZZ_SECONDS)
+
+soak: $(STAMP)
+	$(PY) tools/soak.py --trials $(TRIALS)
 
 lint: $(STAMP)
 	$(PY) -m ruff check .

@@ -77,13 +77,11 @@ def start_backend(preset: Preset | None = None) -> str:
 
 
 def training_dtype(preset: Preset) -> torch.dtype:
-    """The preset's dtype: float32 anywhere, bfloat16 where a GPU has it. Raises ``SettingError`` for any other."""
+    """The preset's dtype: float32 anywhere, bfloat16 where a GPU has it, else ``SettingError``."""
     import torch
 
     if preset.dtype == "float32":
         return torch.float32
-    if preset.dtype != "bfloat16":
-        raise SettingError(f"dtype {preset.dtype!r}: choose float32 or bfloat16 (Gemma 3 overflows in float16)")
     if not has_bf16():
         raise SettingError(
             "dtype bfloat16 needs a GPU of compute capability 8.0 or more, and there is none here; set dtype float32"

@@ -153,10 +153,9 @@ def precision(preset: Preset) -> Finding:
 
     gpu = torch.cuda.is_available()
     if preset.dtype == "bfloat16" and not has_bf16():
-        if gpu:
-            found = "bfloat16 is asked for, this GPU would only imitate it, slowly"
-            return Finding("precision", "fail", found, "dtype float32 (compute capability 8.0 and above has bfloat16)")
-        return Finding("precision", "warn", "bfloat16 is asked for; on a CPU it is slow", "dtype float32")
+        why = "this GPU would only imitate it, slowly" if gpu else "there is no GPU"
+        todo = "set dtype to float32; bfloat16 needs a GPU of compute capability 8.0 or above"
+        return Finding("precision", "fail", f"bfloat16 is asked for, and {why}", todo)
     native = "has" if has_bf16() else "has no"
     return Finding("precision", "ok", preset.dtype + (f"; this GPU {native} bfloat16 of its own" if gpu else ""))
 

@@ -37,8 +37,6 @@ seed = 0
 # `pip install -r requirements.txt`, then `pip install .`
 
 # %%
-from dataclasses import asdict
-
 import matplotlib.pyplot as plt
 import pandas as pd
 import torch
@@ -49,10 +47,11 @@ from course_lib.evaluation import evaluate
 from course_lib.grading import grade
 from course_lib.hub import login_steps
 from course_lib.models import TINY, count_parameters, load_model, load_tokenizer, machine, verify_checksums
-from course_lib.preflight import preflight
+from course_lib.preflight import as_text, preflight
 from course_lib.presets import PRESETS, get_preset
 from course_lib.tasks import rows_of
 
+pd.set_option("display.max_colwidth", 100, "display.width", 180, "display.max_columns", 12)
 settings = get_preset(preset)
 run = Run(settings.name)
 print(f"preset {settings.name}: {settings.about}")
@@ -124,8 +123,7 @@ plt.show()
 # %%
 expected = ["about", "minutes", "memory_gb", "known_from"]
 table = pd.DataFrame({name: p.to_dict() for name, p in PRESETS.items()})
-with pd.option_context("display.max_colwidth", 100):
-    display(table.loc[expected].T)
+display(table.loc[expected].T)
 
 # %% [markdown]
 # `minutes` and `memory_gb` (of 10⁹ bytes) are those of training alone, in chapter 6. The last column says how they
@@ -165,12 +163,10 @@ for warning in get_preset("laptop", learning_rate=0.0125, group_size=2).warnings
 #
 # Does this machine have what the preset needs? The **preflight** looks before anything starts: versions,
 # accelerator, memory, disk, the login if a model has to be fetched, and what will run. `fail` stops the preset here,
-# `warn` is worth reading, and the last column says what to do. In a terminal: `python -m course_lib doctor`.
+# `warn` is worth reading, and a line below says what to do. In a terminal: `python -m course_lib doctor`.
 
 # %%
-findings = pd.DataFrame([asdict(row) for row in preflight(settings)])
-with pd.option_context("display.max_colwidth", None):
-    display(findings.set_index("name"))
+print(as_text(preflight(settings)))
 
 # %% [markdown]
 # Three of its rows have tripped up many. *GPUs*: where a machine has two, as on Kaggle, the course hides one, since

@@ -144,7 +144,7 @@ print(f"backend {choose_backend(settings)} (chapter 4).")
 # **Out of memory?** Raise `accumulation`: the same step in smaller portions, same result, a little slower.
 #
 # The next cell trains. The bar shows the mean reward of the latest step; its largest possible value is the sum of
-# the weights above.
+# the weights above. In a notebook, a plot below the bar is drawn anew every few seconds.
 
 # %%
 result = train(settings, suite, rows, folder, seed)
@@ -256,18 +256,45 @@ print(
 # %% [markdown]
 # ## After an interruption
 #
-# Free machines are taken away, laptops are closed. Every few steps the trainer writes a checkpoint: the adapter,
-# the optimiser's moments, the position in the learning-rate schedule and in the data, and the states of the random
-# generators. Call `train` again with the same settings and it goes on from the newest checkpoint. The course's
-# library adds three things to TRL's own resume:
+# Free machines are taken away, laptops are closed. Every few steps (`checkpoint_every`) the trainer writes a
+# checkpoint: the adapter, the optimiser's moments, the position in the learning-rate schedule and in the data, and the
+# states of the random generators. Run the training cell again with the same settings, and it goes on from the newest
+# checkpoint. It makes no difference whether you stopped it (Ctrl-C, the stop button) or the kernel was killed. At most
+# one checkpoint interval is done twice. The course's library adds three things to TRL's own resume:
 #
-# - only a *whole* checkpoint counts: one that was being written when the power went is passed over;
-# - a checkpoint of *other settings* is thrown away, not silently continued;
-# - the log is cut back to the checkpoint's step, so that no step stands in it twice.
+# - only a *whole* checkpoint counts. Each gets a seal when it is complete: the list of its files with their
+#   checksums. One that was being written when the power went, or was damaged since, is skipped, and a line says so;
+# - a checkpoint of *other settings* is thrown away, with a line too, not silently continued;
+# - the log is written anew from what the checkpoint remembers, so that no step is missing or stands in it twice.
 #
 # Each problem is used once, so a run stays in its first pass over the data. That matters: TRL finds its place
 # exactly there, but not inside a second pass. When the run is through, the checkpoints are removed and the adapter
-# stays.
+# stays. Is the result the same as without the interruption? The course's authors have tried:
+
+# %%
+tried = DATA.parents[1] / "recorded/soak.json"
+if tried.exists():
+    tried = read_json(tried)
+    print(f"{tried['trials']} small runs, stopped {tried['stops']} times at random points and continued:")
+    print(f"{tried['identical']} ended with the same adapter and log, byte for byte, as the undisturbed run.")
+    print(
+        f"At most {tried['most_steps_lost']} steps were done twice, with a checkpoint every {tried['checkpoint_every']}."
+    )
+else:
+    print("No record of it here; in a checkout of the course: make soak")
+
+# %% [markdown]
+# ## Guards, and other logs
+#
+# Some runs had better not go on. `train` stops with an error when the loss, the gradient or a weight is no longer a
+# finite number, when a reward function returns something that is no number (TRL takes a `nan` for "no opinion" and
+# goes on), and, with `beta` above 0, when the KL exceeds `max_kl`. The error names the likely causes. The adapter of
+# the last checkpoint from before the trouble is kept in `adapter-last-good/`. A full disk is an error of this kind
+# too; make room, and the same cell goes on.
+#
+# Besides `log.csv` you may have TensorBoard, W&B or trackio: `get_preset(preset, log_to="tensorboard")`, then
+# `tensorboard --logdir` with the run's folder. All are off by default. Only W&B sends anything to the network, and only
+# with a login: without one it writes to the folder `wandb`.
 
 # %% [markdown]
 # ## More than one process
@@ -354,7 +381,12 @@ else:
 # | reward and gradient both 0 | no completion ever earns anything | an easier task, a graded reward, a base model that succeeds sometimes |
 # | gradient 0, reward above 0 | groups without variance | temperature 1, larger groups, problems of mixed difficulty |
 # | `clipped_ratio` high | completions cut off | raise `max_completion_length`; check that the end-of-turn token stops generation |
+# | gradient above 0, reward flat over many steps | steps too small, or lost in noise | more prompts a step, then a higher learning rate; more steps |
+# | the format reward stays low | the model never writes the whole form, or leaves out one tag | read completions; an example in the prompt (`shots`); a graded format reward |
 # | a component falls, or gets rough, after a good start | learning rate too high | lower it, or see more prompts a step |
+# | the KL jumps up | learning rate too high, `beta` too low | change one of them; no dropout while sampling |
+# | numbers that are not finite | Gemma 3 in float16, or a learning rate far too high | float32 or bfloat16; a lower rate |
+# | out of memory | logits: completions x tokens x vocabulary (262k in the real Gemma) | raise `accumulation`; shorter completions; smaller groups last |
 # | reward up, completions odd | the reward is being gamed | read completions; go back to chapter 5 |
 #
 # The last row is the one that no curve shows: always read some completions. Chapter 7 does.

@@ -71,6 +71,7 @@ def test_a_cpu_cannot_run_the_t4_preset(offline):
     found = rows(T4)
     assert found["what will run"].state == "fail" and "without a GPU: days" in found["what will run"].found
     assert found["Hub"].state == "fail" and "offline, as HF_HUB_OFFLINE asks" in found["Hub"].found
+    assert found["precision"].state == "ok" and rows(GPU)["precision"].state == "fail"
 
 
 def test_a_t4_has_no_bfloat16_of_its_own(machine, offline):
@@ -82,7 +83,7 @@ def test_a_t4_has_no_bfloat16_of_its_own(machine, offline):
     assert found["GPUs"].found == "1" and found["what will run"].state == "ok"
     assert found["memory"].state == "ok" and "GPU: 15.0 GB free of 15.8, 12 needed" in found["memory"].found
     on_big = rows(GPU)
-    assert on_big["precision"].state == "fail" and "dtype float32" in on_big["precision"].todo
+    assert on_big["precision"].state == "fail" and "imitate" in on_big["precision"].found
     assert on_big["memory"].state == "fail" and "22 needed" in on_big["memory"].found
     vllm = rows(replace(T4, vllm="colocate"))
     assert vllm["what will run"].state == "fail" and vllm["extras"].found == "missing: vllm"

@@ -99,6 +99,14 @@ def test_controls_show_no_gain():
         assert coin["after"][strategy]["accuracy_interval"][0] <= coin["before"][strategy]["accuracy_interval"][1]
 
 
+def test_twenty_killed_runs_ended_as_the_undisturbed_one():
+    found = read_json(ROOT / "recorded/soak.json")
+    assert found["identical"] == found["trials"] == len(found["each"]) >= 20
+    assert found["most_steps_lost"] <= found["checkpoint_every"]
+    ways = {stop["way"] for trial in found["each"] for stop in trial["stops"]}
+    assert ways == {"clock", "writing", "file", "interrupt"}
+
+
 @pytest.mark.parametrize("run", [RUNS[0], *OTHER_RUNS[::3]], ids=name_of)
 def test_the_base_model_still_gives_the_recorded_answers(run):
     """The recorded runs were made with the model that ships: its greedy answers are the recorded ones."""

@@ -85,6 +85,8 @@ def block() -> str:
     ]
     if (RECORDED / "bench.json").exists():
         lines += ["", bench()]
+    if (RECORDED / "soak.json").exists():
+        lines += ["", soak()]
     return "\n".join(lines)
 
 
@@ -140,6 +142,16 @@ def grader(found: dict) -> str:
         f"same ({found['throughput']['ratio']:.0f} times fewer). Of {found['growth']['fragments']} fragments repeated "
         f"up to 1 MB, graded as every kind of task, the slowest takes {slowest['seconds'][at]:.2f} s; time grows with "
         f"its length to the power of {slowest['exponent']:.2f}."
+    )
+
+
+def soak() -> str:
+    found = read_json(RECORDED / "soak.json")
+    return (
+        f"{found['trials']} small training runs were stopped {found['stops']} times at random points, also while a "
+        f"checkpoint was being written, and continued: {found['identical']} ended with the same adapter and log, byte "
+        f"for byte, as the undisturbed run. At most {found['most_steps_lost']} steps were done twice, with a checkpoint "
+        f"every {found['checkpoint_every']}; writing one takes {found['checkpoint_ms']:.0f} ms (`make soak`)."
     )
 
 
