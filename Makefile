@@ -3,6 +3,7 @@
 # make test   everything that CI runs
 # make fuzz   random completions against the grader for a while   FUZZ_SECONDS=120
 # make soak   training runs killed at random points, continued and compared   TRIALS=20
+# make fresh  each chapter alone in a fresh environment, as Colab and Kaggle open it (ten minutes)
 # Each makes .venv first when it is not there.
 
 PYTHON ?= python3
@@ -18,7 +19,7 @@ PYTEST := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 MPLBACKEND=Agg $(PY) -m pytest -q
 STAMP := $(VENV)/installed
 UNSLOTH := .venv-unsloth/installed
 
-.PHONY: setup unsloth workbook run smoke test check fuzz soak lint notebooks bench record readme tiny clean
+.PHONY: setup unsloth workbook run smoke test check fuzz soak fresh lint notebooks bench record readme tiny clean
 
 setup: $(STAMP)
 
@@ -57,6 +58,10 @@ fuzz: $(STAMP)
 
 soak: $(STAMP)
 	$(PY) tools/soak.py --trials $(TRIALS)
+
+# Writes recorded/fresh.json.
+fresh: $(STAMP)
+	$(PY) tools/fresh_chapters.py
 
 lint: $(STAMP)
 	$(PY) -m ruff check .

@@ -23,3 +23,7 @@ class TrainingError(CourseError):
 
 class RewardError(TrainingError):
     """A reward function that returned something that is no reward."""
+
+
+class InstallError(CourseError):
+    """What the course needs is not there, and cannot be installed."""

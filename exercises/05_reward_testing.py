@@ -27,6 +27,15 @@
 preset = "auto"
 seed = 0
 
+# %% tags=["bootstrap"]
+# Colab, Kaggle: this installs the course (on Kaggle, switch on Internet first). Where it is installed, nothing happens.
+import importlib.util, os, subprocess, sys
+
+if not importlib.util.find_spec("course_lib"):
+    source = os.environ.get("COURSE_SOURCE", "git+https://github.com/OWNER/REPOSITORY@main")
+    subprocess.check_call([sys.executable, "-m", "pip", "install", "-q", "--no-deps", source])
+importlib.import_module("course_lib.bootstrap").ensure(preset)
+
 # %%
 import re
 

@@ -10,6 +10,7 @@ import pytest
 
 import build_notebooks as tool
 import set_repository
+from notebook_badges import Repository
 
 ROOT = Path(__file__).parents[1]
 PARTS = (
@@ -125,12 +126,25 @@ def test_badges_open_the_file_that_they_stand_in(course):
     assert readme.startswith("Hi\n") and readme.endswith("\nBye\n")
 
 
+def test_the_bootstrap_cell_is_written_anew_where_it_was_changed(course):
+    path = course / "notebooks/02_groups.py"
+    text = path.read_text()
+    path.write_text(text.replace("# Colab, Kaggle:", "# Here:"))
+    assert "notebooks/02_groups.py: stale" in tool.check(course)
+    tool.write(course)
+    assert path.read_text() == text and text.count('tags=["bootstrap"]') == 1
+    path.write_text(text + '\n# %% tags=["bootstrap"]\nx = 1\n')
+    assert "the cell after the parameters, and no other, should have the tag 'bootstrap'" in tool.check(course)[0]
+
+
 def test_set_repository_moves_every_badge(course):
     assert set_repository.main(["you/other", "--branch", "dev", "--root", str(course)]) == 0
     assert tool.check(course) == []
     for path in course.rglob("*.*"):
         assert "me/course" not in path.read_text()
     assert "github.com/you/other/blob/dev/notebooks" in (course / "README.md").read_text()
+    for folder in tool.FOLDERS:
+        assert '"git+https://github.com/you/other@dev"' in (course / f"{folder}/02_groups.py").read_text()
     with pytest.raises(SystemExit):
         set_repository.main(["https://github.com/you/other", "--root", str(course)])
 
@@ -220,13 +234,15 @@ def test_a_broken_source_is_named_with_its_cell(course, label):
     _, errors = tool.write(course)
     assert len(errors) == 1 and message in errors[0]
     assert errors[0].startswith("solutions/02_groups.py: ")
-    assert "cell 8" in errors[0] or label == "second parameters cell"
+    assert "cell 9" in errors[0] or label == "second parameters cell"
     assert (course / "exercises/02_groups.py").read_text() == before
 
 
 def test_a_chapter_keeps_to_its_contract(course):
     path = course / "notebooks/02_groups.py"
-    path.write_text(path.read_text().replace("seed = 0", "seed = 1").replace("# # Part", "# Part") + "x\n" * 31)
+    path.write_text(
+        path.read_text().replace("seed = 0", "seed = 1").replace("# # Part", "# Part") + "\n# %%\n" + "x\n" * 31
+    )
     errors = "\n".join(tool.build(course)[1])
     assert "title" in errors and "seed = 0" in errors and "lines of code" in errors
     path.write_text(HEAD + EXERCISE)
@@ -251,7 +267,10 @@ def test_no_notebook_has_outputs():
 def test_every_part_is_there_with_one_parameters_cell(folder, name):
     notebook = nbformat.read(ROOT / folder / f"{name}.ipynb", as_version=4)
     assert (ROOT / folder / f"{name}.py").exists()
-    assert sum("parameters" in cell.metadata.get("tags", []) for cell in notebook.cells) == 1
+    tags = [(cell.metadata.get("tags") or [""])[0] for cell in notebook.cells]
+    assert tags.count("parameters") == tags.count("bootstrap") == 1 and tags[1] == "badges"
+    bootstrap = notebook.cells[tags.index("parameters") + 1]
+    assert bootstrap.metadata["tags"] == ["bootstrap"] and bootstrap.source + "\n" == Repository.read(ROOT).bootstrap()
 
 
 def test_there_are_eight_parts():

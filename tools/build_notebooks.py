@@ -5,8 +5,8 @@
     python tools/build_notebooks.py --no-outputs  # only look for outputs in notebooks
 
 Sources are ``notebooks/NN_name.py`` and ``solutions/NN_name.py`` (jupytext, percent format). Generated are
-their ``.ipynb``, both files of each exercise, the badges cell in each source, and the badges block of
-README.md. CONTRACT below says what a source has to look like; ``--help`` prints it.
+their ``.ipynb``, both files of each exercise, the cells with badges and bootstrap in each source, and the badges
+block of README.md. CONTRACT below says what a source has to look like; ``--help`` prints it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
-from notebook_badges import Repository, with_badges, with_table
+from notebook_badges import Repository, with_badges, with_bootstrap, with_table
 from notebook_regions import (
     BEGIN,
     END,
@@ -42,7 +42,8 @@ CONTRACT = """
 What a source has to look like:
 - The first cell is markdown and starts with the title, `# Part N: ...`.
 - The cell after it, markdown with the tag "badges", is written by this tool.
-- Exactly one cell has the tag "parameters". In a chapter it sets preset = "auto" and seed = 0.
+- Exactly one cell has the tag "parameters". It sets preset = "auto" and seed = 0.
+- The cell after it, with the tag "bootstrap", is written by this tool.
 - No code cell has more than 30 lines of code.
 - In solutions/, a code cell with the tag "exercise" has one or more regions between the lines
   `# begin solution` and `# end solution`, and ends with a call of `.check(...)`. In the exercise, a region
@@ -79,11 +80,14 @@ def check_source(notebook: NotebookNode, folder: str) -> Iterator[str]:
         yield "cell 1 should be markdown and start with the title '# ...'"
     if [i for i, cell in enumerate(cells) if "badges" in tags(cell)] != [1]:
         yield "the cell after the title, and no other, should have the tag 'badges'"
-    parameters = [cell.source for cell in cells if "parameters" in tags(cell)]
+    parameters = [i for i, cell in enumerate(cells) if "parameters" in tags(cell)]
     if len(parameters) != 1:
         yield f"one cell should have the tag 'parameters', not {len(parameters)}"
-    elif folder == CHAPTERS and not {'preset = "auto"', "seed = 0"} <= set(parameters[0].splitlines()):
+        return
+    if not {'preset = "auto"', "seed = 0"} <= set(cells[parameters[0]].source.splitlines()):
         yield 'the parameters cell should set preset = "auto" and seed = 0'
+    if [i for i, cell in enumerate(cells) if "bootstrap" in tags(cell)] != [parameters[0] + 1]:
+        yield "the cell after the parameters, and no other, should have the tag 'bootstrap'"
     for number, cell in enumerate(cells, 1):
         try:
             check_cell(cell, folder)
@@ -172,6 +176,7 @@ def build(root: Path) -> tuple[dict[str, str], list[str]]:
             badges = repository.badges(target)
             try:
                 text = with_badges(path.read_text(encoding="utf-8"), badges)
+                text = with_bootstrap(text, repository.bootstrap())
                 source = read_source(text)
             except Exception as error:  # jupytext raises errors of many kinds
                 errors.append(f"{origin}: {error}")

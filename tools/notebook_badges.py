@@ -1,4 +1,4 @@
-"""Badges that open a notebook in Colab or Kaggle: the cell in each notebook and the table in README.md."""
+"""What opens a notebook in Colab or Kaggle: its badges, the cell that installs the course, the table in README.md."""
 
 from __future__ import annotations
 
@@ -11,6 +11,18 @@ from notebook_regions import SourceError
 
 README_BEGIN, README_END = "<!-- badges:begin -->", "<!-- badges:end -->"
 BADGES_MARK = '# %% [markdown] tags=["badges"]\n'
+PARAMETERS_MARK = '# %% tags=["parameters"]\n'
+BOOTSTRAP_MARK = '# %% tags=["bootstrap"]\n'
+# COURSE_SOURCE names another address for pip, such as a checkout; ensure is told the preset, which may need Unsloth.
+BOOTSTRAP = """\
+# Colab, Kaggle: this installs the course (on Kaggle, switch on Internet first). Where it is installed, nothing happens.
+import importlib.util, os, subprocess, sys
+
+if not importlib.util.find_spec("course_lib"):
+    source = os.environ.get("COURSE_SOURCE", "git+https://github.com/{name}@{branch}")
+    subprocess.check_call([sys.executable, "-m", "pip", "install", "-q", "--no-deps", source])
+importlib.import_module("course_lib.bootstrap").ensure(preset)
+"""
 CELL_MARK = re.compile(r"^# %%", re.MULTILINE)
 
 
@@ -38,17 +50,30 @@ class Repository:
     def badges(self, path: str) -> str:
         return f"{self.colab(path)}\n{self.kaggle(path)}"
 
+    def bootstrap(self) -> str:
+        return BOOTSTRAP.format(name=self.name, branch=self.branch)
+
 
 def with_badges(text: str, badges: str) -> str:
     """The source text with its badges cell written after the title; the rest stays as it is."""
-    cell = BADGES_MARK + "".join(f"# {line}\n" for line in badges.splitlines()) + "\n"
+    return _with_cell(text, BADGES_MARK, "".join(f"# {line}\n" for line in badges.splitlines()), "# %%")
+
+
+def with_bootstrap(text: str, bootstrap: str) -> str:
+    """The source text with its bootstrap cell written after the parameters, which it reads."""
+    return _with_cell(text, BOOTSTRAP_MARK, bootstrap, PARAMETERS_MARK)
+
+
+def _with_cell(text: str, mark: str, body: str, after: str) -> str:
+    """Write the cell with this mark, or put it after the first cell that starts with ``after``."""
+    cell = f"{mark}{body}\n"
     marks = [match.start() for match in CELL_MARK.finditer(text)] + [len(text)]
-    for start, end in zip(marks, marks[1:], strict=False):
-        if text[start:].startswith(BADGES_MARK):
-            return text[:start] + cell + text[end:]
-    if len(marks) < 2:
-        raise SourceError("there is no cell")
-    return text[: marks[1]].rstrip("\n") + "\n\n" + cell + text[marks[1] :]
+    for wanted, replace in ((mark, True), (after, False)):
+        for start, end in zip(marks, marks[1:], strict=False):
+            if text.startswith(wanted, start):
+                head = text[:start] if replace else text[:end].rstrip("\n") + "\n\n"
+                return head + cell + text[end:]
+    raise SourceError(f"there is no cell that starts with {after.strip()}")
 
 
 def with_table(readme: str, repository: Repository, titles: dict[str, str], exercises: set[str]) -> str:

@@ -1,4 +1,4 @@
-"""Point every badge at a repository: python tools/set_repository.py owner/name [--branch main]"""
+"""Point every badge and bootstrap cell at a repository: python tools/set_repository.py owner/name [--branch main]"""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def set_repository(root: Path, repository: str, branch: str | None = None) -> No
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("repository", help="owner/name on GitHub")
-    parser.add_argument("--branch", help="the branch that the badges open (default: unchanged)")
+    parser.add_argument("--branch", help="the branch or tag that is opened and installed (default: unchanged)")
     parser.add_argument("--root", type=Path, default=build_notebooks.ROOT, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     try:
