@@ -19,7 +19,7 @@ PYTEST := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 MPLBACKEND=Agg $(PY) -m pytest -q
 STAMP := $(VENV)/installed
 UNSLOTH := .venv-unsloth/installed
 
-.PHONY: setup unsloth workbook run smoke test check fuzz soak fresh lint notebooks bench record readme tiny clean
+.PHONY: setup unsloth workbook run smoke test check fuzz soak fresh lint notebooks bench record readme drift tiny clean
 
 setup: $(STAMP)
 
@@ -81,6 +81,10 @@ record: $(STAMP)
 
 readme: $(STAMP)
 	$(PY) tools/write_readme.py
+
+# For information: which keywords the newest TRL, transformers and PEFT no longer take.
+drift: $(STAMP)
+	$(PY) tools/drift.py --newest
 
 tiny: $(STAMP)
 	$(PY) tools/make_tiny_gemma.py

@@ -95,13 +95,17 @@ def load_policy(preset: Preset, seed: int) -> tuple[PreTrainedModel, LoraConfig 
     transformers: the base model, and the LoRA that TRL is to put on it (at random from torch's generator, which the
     caller has seeded). Unsloth: the model with the same LoRA already on it, and ``None``.
 
-    Raises ``SettingError`` for a dtype or 4-bit weights that this machine cannot have, ``ModelFileError`` for a
-    model that cannot be loaded.
+    Raises ``SettingError`` for what this machine or backend cannot have (dtype, 4-bit weights, vLLM),
+    ``ModelFileError`` for a model that cannot be loaded.
     """
     dtype = training_dtype(preset)
     if preset.load_in_4bit and not _has_cuda():
         raise SettingError("load_in_4bit needs a CUDA GPU, and there is none here; set load_in_4bit to false")
+    if preset.load_in_4bit and find_spec("bitsandbytes") is None:
+        raise SettingError("load_in_4bit needs the package bitsandbytes: pip install bitsandbytes")
     if start_backend(preset) == "unsloth":
+        if preset.vllm:
+            raise SettingError(f"vllm {preset.vllm!r} goes with transformers: set COURSE_BACKEND=transformers")
         return _unsloth_policy(preset, seed, dtype), None
     quantization = _four_bit(dtype) if preset.load_in_4bit else None
     return load_model(preset.model, dtype=dtype, quantization_config=quantization), lora_config(preset)
@@ -110,8 +114,6 @@ def load_policy(preset: Preset, seed: int) -> tuple[PreTrainedModel, LoraConfig 
 def _four_bit(dtype: torch.dtype) -> BitsAndBytesConfig:
     from transformers import BitsAndBytesConfig
 
-    if find_spec("bitsandbytes") is None:
-        raise SettingError("load_in_4bit needs the package bitsandbytes: pip install bitsandbytes")
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
@@ -132,7 +134,7 @@ def _unsloth_policy(preset: Preset, seed: int, dtype: torch.dtype) -> PreTrained
         dtype=None if _has_cuda() and not has_bf16() else dtype,
         load_in_4bit=preset.load_in_4bit,
         use_gradient_checkpointing=checkpointing,
-        fast_inference=False,  # its own vLLM: Gemma 3 has none on a T4
+        fast_inference=False,  # its own vLLM, which a T4 cannot run Gemma 3 with
     )
     return FastModel.get_peft_model(
         model,

@@ -361,9 +361,8 @@ print(f"largest difference that the update makes:   {(mine - frozen).abs().max()
 # The two layers agree up to rounding. What PEFT's version does besides: several named adapters on one
 # layer, dropout, other dtypes, quantised base layers, merging and unmerging (chapter 8).
 #
-# Chapter 6 gets its policy from `backends.load_policy`, which does what the cell above did. Where there is a GPU and
-# the package **Unsloth** is installed, Unsloth loads the model instead and puts the same LoRA on it, for speed; nothing
-# else in the course changes.
+# Chapter 6 gets its policy from `backends.load_policy`, which asks for the same model and the same LoRA. Where there
+# is a GPU and **Unsloth** is installed, Unsloth makes them, for speed; nothing else in the course changes.
 
 # %%
 print("backend here:", choose_backend(settings))

@@ -1,4 +1,4 @@
-"""Which backend is chosen, and what each is asked for; on a CPU, with GPUs pretended."""
+"""Which backend is chosen and what each is asked for, with GPUs pretended. test_unsloth.py runs the real Unsloth."""
 
 from __future__ import annotations
 
@@ -93,13 +93,17 @@ def test_the_trainer_computes_in_the_presets_dtype_or_says_why_not(machine, monk
     assert (config.bf16, config.fp16) == (True, False)
 
 
-def test_settings_that_a_machine_cannot_have_are_refused(machine):
+def test_settings_that_a_machine_cannot_have_are_refused(machine, monkeypatch):
     machine(None)
     with pytest.raises(SettingError, match="4bit needs a CUDA GPU.*set load_in_4bit to false"):
         backends.load_policy(get_preset("smoke", load_in_4bit=True), 0)
     machine((7, 5))
     with pytest.raises(SettingError, match="pip install bitsandbytes"):
         backends.load_policy(get_preset("smoke", load_in_4bit=True), 0)
+    monkeypatch.setattr(backends, "_started", ["unsloth"])
+    machine((8, 0), unsloth=True)
+    with pytest.raises(SettingError, match="vllm 'colocate' goes with transformers"):
+        backends.load_policy(get_preset("smoke", vllm="colocate"), 0)
 
 
 def test_four_bits_reach_the_model(machine, monkeypatch):

@@ -71,6 +71,7 @@ def assert_same(folder: Path, whole: Path) -> None:
 
 
 def interrupt(_model) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs do not listen to it
     signal.raise_signal(signal.SIGINT)
 
 

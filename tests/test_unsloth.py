@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,11 @@ def test_chapter_6_runs_on_unsloth_and_imports_it_first(tmp_path):
     chapter = ROOT / "notebooks/06_training.py"
     out = run("-c", script, chapter, folder=tmp_path, COURSE_PRESET="smoke", COURSE_RUNS=str(tmp_path / "runs"))
     assert "backend unsloth" in out and out.endswith("first: unsloth_zoo\n")
+
+
+def test_without_a_network_the_environment_says_what_to_do(tmp_path):
+    command = [sys.executable, ROOT / "tools/make_unsloth_venv.py", tmp_path / "venv"]
+    env = os.environ | {"PIP_NO_INDEX": "1"}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "Without a network nothing can be installed" in done.stderr
+    assert "Traceback" not in done.stderr

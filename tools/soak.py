@@ -62,6 +62,7 @@ def on_file_operation(folder: Path, act: Callable[[str], None]) -> None:
 
 def run_once(folder: Path, output: Path, die_at: int = 0) -> None:
     """One training run, in a process of its own; ``die_at``: the file operation before which it kills itself."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs do not listen to it
     with output.open("w") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
@@ -172,10 +173,11 @@ def measure_reference(folder: Path, output: Path) -> dict:
 
 def run_trial(number: int, seed: int, place: Path, reference: dict) -> dict:
     """One trial; it has at least one stop."""
-    dice, stops, again = random.Random(f"{seed} {number}"), [], 0
-    while not stops:
-        folder = place / f"trial-{number}-{again}"
-        again += 1
+    dice, stops = random.Random(f"{seed} {number}"), []
+    for attempt in range(9):
+        if stops:
+            break
+        folder = place / f"trial-{number}-{attempt}"
         for i in range(dice.randint(1, 3)):
             output = place / f"{folder.name}-{i}.txt"
             found = stop(WAYS[(number + i) % len(WAYS)], dice, folder, output, reference)
@@ -191,6 +193,8 @@ def run_trial(number: int, seed: int, place: Path, reference: dict) -> dict:
             if process.exitcode:
                 raise SystemExit(f"trial {number} of seed {seed}: the run cannot go on:\n{output.read_text()}")
             stops[-1]["gone_on_from"] = gone_on_from(output)
+    if not stops:
+        raise SystemExit(f"trial {number} of seed {seed}: no run could be stopped before its end")
     for found in stops:
         found["lost"] = found["steps_done"] - found["gone_on_from"]
     same = result_of(folder) == reference["result"]
@@ -204,6 +208,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=RECORD)
     args = parser.parse_args()
+    print(f"the schedule of seed {args.seed}")
     tqdm.monitor_interval = 0  # no thread beside the one that forks
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)

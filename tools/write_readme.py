@@ -149,9 +149,9 @@ def soak() -> str:
     found = read_json(RECORDED / "soak.json")
     return (
         f"{found['trials']} small training runs were stopped {found['stops']} times at random points, also while a "
-        f"checkpoint was being written, and continued: {found['identical']} ended with the same adapter and log, "
-        f"byte for byte, as the undisturbed run. At most {found['most_steps_lost']} steps were done twice, with a checkpoint "
-        f"every {found['checkpoint_every']}; writing one takes {found['checkpoint_ms']:.0f} ms (`make soak`)."
+        f"checkpoint was being written, and continued: {found['identical']} ended with the same adapter and log, byte "
+        f"for byte, as the undisturbed run. At most {found['most_steps_lost']} steps were done twice, with a "
+        f"checkpoint every {found['checkpoint_every']}; writing one takes {found['checkpoint_ms']:.0f} ms (`make soak`)."
     )
 
 
