@@ -45,6 +45,7 @@ importlib.import_module("course_lib.bootstrap").ensure(preset)
 # %%
 import matplotlib.pyplot as plt
 import pandas as pd
+import torch
 from IPython.display import display
 
 from course_lib.artifacts import DATA, REFERENCE, Run, read_json
@@ -306,6 +307,44 @@ else:
 # with a login: without one it writes to the folder `wandb`.
 
 # %% [markdown]
+# ## The real size: Gemma 3 1B on a T4
+#
+# The preset `t4` is this chapter with another model, other problems and other sizes. Nothing else changes, so here is
+# all of it:
+
+# %%
+from course_lib.config import diff
+
+real = pd.DataFrame(diff(get_preset("laptop"), get_preset("t4")), columns=["field", "laptop", "t4"])
+display(real[~real["field"].isin(["name", "about", "known_from"])].set_index("field"))
+
+# %% [markdown]
+# - **Numbers.** A T4 computes in float16 or float32; bfloat16 it can only imitate, slowly. Float16 ends at 65,504, and
+#   Gemma 3's activations go beyond that. What overflows is infinite, the difference of two infinities is no number,
+#   and from there on every weight that it touches is `nan`:
+
+# %%
+activation = torch.tensor(70_000.0)
+for dtype in (torch.float16, torch.bfloat16, torch.float32):
+    small = activation.to(dtype)
+    print(f"{str(dtype):15} {small.item():>10}   minus itself: {(small - small).item()}")
+
+# %% [markdown]
+#   So `t4` computes in float32. Where Unsloth is installed it keeps the weights in 16 bits and computes Gemma 3 in
+#   float32 by itself; the trainer's own `fp16` and `bf16` stay off. On GPUs from compute capability 8.0 on, `gpu`
+#   computes in bfloat16, which has the range of float32 with fewer digits.
+# - **Memory.** Chapter 4 adds it up. A step of 32 completions goes through in portions (`accumulation`), and
+#   `gradient_checkpointing` works activations out twice instead of keeping them.
+# - **No vLLM.** It would write completions much faster, but it has no float32 path for Gemma 3 on this GPU.
+# - **A KL term.** `beta` is above 0: a pretrained model has abilities to lose.
+# - **Rewards with many steps.** A 1B model that leaves out one tag gets nothing from a reward for the exact form, and a
+#   group of nothings teaches nothing. The suite `tunix` pays tag by tag (chapter 3).
+# - **Time.** Hours, not minutes. A free runtime may be taken away before that, which is what checkpoints are for.
+#
+# The course was not run on a T4; `minutes` and `memory_gb` above are estimates. What was run is the same code: Unsloth's
+# CPU path on the tiny model, and the 1B shape with random weights (chapter 4).
+
+# %% [markdown]
 # ## More than one process
 #
 # A chapter is a script too, and this one may be launched on several processes, each with a GPU of its own or, to try
@@ -324,8 +363,8 @@ else:
 # %% [markdown]
 # ## Runs that cannot learn
 #
-# Two failures on purpose, one step each, always with the tiny model (and with eight prompts for each process). The first samples at a temperature near 0. The
-# second cuts completions off after a few tokens.
+# Two failures on purpose, one step each, always with the tiny model (and with eight prompts for each process). The
+# first samples at a temperature near 0. The second cuts completions off after a few tokens.
 
 # %%
 failures = {

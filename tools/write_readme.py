@@ -151,7 +151,7 @@ def soak() -> str:
         f"{found['trials']} small training runs were stopped {found['stops']} times at random points, also while a "
         f"checkpoint was being written, and continued: {found['identical']} ended with the same adapter and log, byte "
         f"for byte, as the undisturbed run. At most {found['most_steps_lost']} steps were done twice, with a "
-        f"checkpoint every {found['checkpoint_every']}; writing one takes {found['checkpoint_ms']:.0f} ms (`make soak`)."
+        f"checkpoint every {found['checkpoint_every']}; one takes {found['checkpoint_ms']:.0f} ms (`make soak`)."
     )
 
 
