@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import TrainerCallback
 
-from course_lib import rewards, training
+from course_lib import adapters, rewards, training
 from course_lib.distributed import state, wait, whole
 from course_lib.presets import get_preset
 from course_lib.rewards import Suite
@@ -73,7 +73,7 @@ def train_on_made_rollouts(rows: list[dict], folder: Path):
 
 
 def weights_of(trainer) -> dict:
-    return {name: weight.clone() for name, weight in training.lora_weights(trainer.model).items()}
+    return {name: weight.clone() for name, weight in adapters.lora_weights(trainer.model).items()}
 
 
 def watched(reward, seen: dict):
