@@ -50,7 +50,7 @@ def test_every_field_is_an_option(capsys):
         (["trian"], "unknown command 'trian'; choose one of: doctor, presets, train"),
         (["train", "--learning-rat", "1"], "did you mean '--learning-rate'"),
         (["train", "--learning", "1"], "unrecognized arguments: --learning"),  # no abbreviations
-        (["train", "--steps"], "--steps: expected one argument"),
+        (["train", "--steps"], "argument --steps: expected one argument"),
         (["train", "--steps", "1.5"], "--steps: steps must be a whole number, not '1.5'"),
         (["train", "--load-in-4bit", "maybe"], "--load-in-4bit: load_in_4bit must be true or false"),
         (["train", "--seed", "-1"], "the seed must be 0 or more"),
@@ -66,7 +66,8 @@ def test_every_field_is_an_option(capsys):
 )
 def test_what_cannot_be_used_is_one_line_and_code_2(arguments, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert main(arguments) == 2
+    dry = ["--dry-run"] if arguments[0] == "train" else []  # were it taken, it should not train here
+    assert main([*arguments, *dry]) == 2
     said = capsys.readouterr()
     assert message in said.err and said.err.count("\n") == 1 and said.err.startswith("error: ") and not said.out
     assert not list(tmp_path.iterdir())

@@ -242,6 +242,8 @@ def test_nan_stops_the_run_and_the_last_good_adapter_stays(at, act, said, kept, 
     assert (tmp_path / "adapter-last-good/adapter_model.safetensors").read_bytes() == good.read_bytes()
     assert read_json(tmp_path / "adapter-last-good/adapter_config.json")["base_model_name_or_path"] == "tiny"
     assert not (tmp_path / "adapter").exists()
+    whole = newest_checkpoint(tmp_path / "checkpoints")
+    assert all(tensor.isfinite().all() for tensor in load_file(whole / "adapter_model.safetensors").values())
     log = pd.read_csv(tmp_path / "log.csv")
     assert len(log) >= at  # what led to it can be read
 

@@ -114,7 +114,8 @@ def stop(way: str, dice: random.Random, folder: Path, output: Path, reference: d
     process = start(folder, output, die_at)
     if way in ("clock", "interrupt"):
         process.join(moment * reference["seconds"])
-        os.kill(process.pid, signal.SIGKILL if way == "clock" else signal.SIGINT)
+        if process.is_alive():
+            os.kill(process.pid, signal.SIGKILL if way == "clock" else signal.SIGINT)
     elif way == "writing":
         while process.is_alive() and not (folder / f"checkpoints/checkpoint-{wanted}").exists():
             time.sleep(0.0002)
