@@ -13,7 +13,7 @@ from course_lib.devices import has_bf16
 from course_lib.errors import SettingError
 from course_lib.models import LORA_TARGETS, load_model, lora_config, model_source
 from course_lib.presets import Preset
-from course_lib.validation import CHOICES
+from course_lib.validation import CHOICES, check_machine
 
 if TYPE_CHECKING:
     import torch
@@ -98,9 +98,8 @@ def load_policy(preset: Preset, seed: int) -> tuple[PreTrainedModel, LoraConfig 
     Raises ``SettingError`` for what this machine or backend cannot have (dtype, 4-bit weights, vLLM),
     ``ModelFileError`` for a model that cannot be loaded.
     """
+    check_machine(preset, _has_cuda())
     dtype = training_dtype(preset)
-    if preset.load_in_4bit and not _has_cuda():
-        raise SettingError("load_in_4bit needs a CUDA GPU, and there is none here; set load_in_4bit to false")
     if preset.load_in_4bit and find_spec("bitsandbytes") is None:
         raise SettingError("load_in_4bit needs the package bitsandbytes: pip install bitsandbytes")
     if start_backend(preset) == "unsloth":

@@ -12,7 +12,6 @@ from course_lib.cli.presets import differences
 from course_lib.config import KINDS, build, from_text, read_config
 from course_lib.errors import SettingError
 from course_lib.presets import Preset, get_preset
-from course_lib.validation import check_machine
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -79,13 +78,13 @@ def run(args: Namespace) -> int:
 
 
 def _train(preset: Preset, seed: int, folder: Path) -> None:
-    import torch
+    from course_lib.backends import start_backend
 
+    start_backend(preset)  # before TRL is imported
     from course_lib.rewards import get_suite
     from course_lib.tasks import preset_rows
-    from course_lib.training import train  # slow to import
+    from course_lib.training import train
 
-    check_machine(preset, torch.cuda.is_available())
     rows = preset_rows(preset, seed)["train"]
     result = train(preset, get_suite(preset.suite_name), rows, folder, seed)
     print(f"{result.steps} steps in {result.train_seconds:.0f} s; adapter: {result.adapter}, log: {result.log}")
