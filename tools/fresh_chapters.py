@@ -196,8 +196,6 @@ def main() -> None:
     parser.add_argument("--chapters", nargs="+", choices=CHAPTERS, default=CHAPTERS)
     parser.add_argument("--runtime", nargs="+", default=[], metavar="PIN", help="what pip puts there first")
     options = parser.parse_args()
-    runs = read_json(RECORD)["runs"] if RECORD.exists() else []
-    runs = [run for run in runs if run["runtime"] != options.runtime]
     chapters, packages = [], {}
     with tempfile.TemporaryDirectory() as temporary:
         source = copy_source(Path(temporary) / "course")
@@ -216,8 +214,10 @@ def main() -> None:
             runtime.pip("uninstall", "--quiet", "--yes", "course_lib")
             shutil.rmtree(folder)
     here = {key: value for key, value in machine().items() if key in ("cpu", "cores", "threads", "gpu", "python")}
-    runs.append({"runtime": options.runtime, "machine": here, "chapters": chapters, "packages": packages})
-    write_json(RECORD, {"runs": runs})
+    run = {"runtime": options.runtime, "machine": here, "chapters": chapters, "packages": packages}
+    others = read_json(RECORD)["runs"] if RECORD.exists() else []
+    runs = [run, *(other for other in others if other["runtime"] != options.runtime)]
+    write_json(RECORD, {"runs": sorted(runs, key=lambda run: run["runtime"])})
     print(f"Recorded: {RECORD.relative_to(ROOT)}")
 
 
