@@ -19,7 +19,7 @@ PYTEST := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 MPLBACKEND=Agg $(PY) -m pytest -q
 STAMP := $(VENV)/installed
 UNSLOTH := .venv-unsloth/installed
 
-.PHONY: setup unsloth workbook run smoke test check fuzz soak fresh lint notebooks bench record readme drift tiny clean
+.PHONY: setup unsloth workbook run smoke test check fuzz soak fresh lint notebooks bench memory record readme drift tiny clean
 
 setup: $(STAMP)
 
@@ -73,6 +73,10 @@ notebooks: $(STAMP)
 
 bench: $(STAMP)
 	$(PY) tools/bench.py
+
+# The peaks of memory that chapter 4 and course_lib/memory.py are held against (half an hour, 8 GB of RAM; Linux).
+memory: $(STAMP)
+	$(PY) tools/measure_memory.py
 
 # The recorded runs that README and the chapters quote (about three quarters of an hour), then README itself.
 record: $(STAMP)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from course_lib.artifacts import runs_dir
 from course_lib.devices import distributed, has_bf16, pick_device
-from course_lib.errors import SettingError
+from course_lib.errors import CourseError, SettingError
 from course_lib.validation import check_machine, is_gemma_3, on_hub
 
 if TYPE_CHECKING:
@@ -161,7 +161,16 @@ def precision(preset: Preset) -> Finding:
 
 
 def needed_gb(preset: Preset) -> tuple[float, str]:
-    """The peak of training's memory in GB (10^9 bytes), and how that is known: what the preset states."""
+    """The peak of training's memory in GB (10^9 bytes), and how that is known: stated, or estimated for other sizes."""
+    from course_lib.memory import estimate
+    from course_lib.presets import PRESETS
+
+    stated = PRESETS.get(preset.name)
+    if stated is None or stated.settings() != preset.settings():
+        try:
+            return round(estimate(preset).total / GB, 1), "estimated from the model's shape"
+        except CourseError:  # a model whose shape is not known here
+            pass
     return preset.memory_gb, preset.known_from
 
 

@@ -133,19 +133,18 @@ PRESETS = {
             "laptop",
             about="minutes on two CPU cores: the tiny model really learns",
             minutes=2,
-            memory_gb=1.3,
+            memory_gb=2.2,
             known_from="the recorded runs",
         ),
-        # Why these numbers, for lack of a run. Memory on a T4: weights in float32 4 GB; logits of 4 completions x 384
-        # tokens x 262,144 words 1.6 GB, held about three times at once; cache of 32 growing completions 1 GB;
-        # adapter, activations, CUDA 1.5 GB. Time of a step: up to 384 tokens written one after the other at about
-        # 50 ms, then some 100 TFLOP of loss and gradient at about 4 a second. A public run of Unsloth's took 60 s a
-        # step. Public rates for LoRA and GRPO at about this size: 5e-6 (Unsloth), 1e-5 to 5e-5 (TRL).
+        # Why these numbers, for lack of a run. Memory: course_lib/memory.py. Time of a step: up to 384 tokens, written
+        # one after the other at about 50 ms, then some 100 TFLOP of loss and gradient at about 4 a second. A public run
+        # of Unsloth's took 60 s a step. Public rates for LoRA and GRPO at about this size: 5e-6 (Unsloth), 1e-5 to 5e-5
+        # (TRL).
         Preset(
             "t4",
             about="Gemma 3 1B on one free 16 GB GPU: the format first, then fewer slips",
             minutes=180,
-            memory_gb=12,
+            memory_gb=9,
             known_from="an estimate; not run",
             model="google/gemma-3-1b-it",
             task="gsm8k",
@@ -168,7 +167,7 @@ PRESETS = {
             "gpu",
             about="Gemma 3 1B on a GPU with bf16 and 24 GB or more: more prompts, longer answers",
             minutes=150,  # 20 to 30 s a step: 512 tokens at about 35 ms, then 250 TFLOP at 50 or more a second
-            memory_gb=22,
+            memory_gb=14,
             known_from="an estimate; not run",
             model="google/gemma-3-1b-it",
             task="gsm8k",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from course_lib.checkpoints import Seal, explained, open_checkpoints
 from course_lib.distributed import batch_of_one_process, is_main, state, wait, world_size
 from course_lib.errors import DataError, RewardError, SettingError, TrainingError
 from course_lib.guards import Guard, checked
+from course_lib.memory import peak_memory_gb
 from course_lib.models import load_tokenizer, machine
 from course_lib.presets import Preset
 from course_lib.rewards import Suite
@@ -210,13 +210,3 @@ def _train(preset: Preset, suite: Suite, rows: list[dict], output_dir: Path, see
         shutil.rmtree(checkpoints)
     wait()
     return TrainResult(adapter, output_dir / "log.csv", trainer.state.global_step, clock.seconds, norm)
-
-
-def peak_memory_gb() -> float | None:
-    """The most memory that this process has held so far, in GB (10^9 bytes); ``None`` where it is not told."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    unit = 1 if sys.platform == "darwin" else 1024
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9, 2)

@@ -19,7 +19,7 @@
 # [![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/OWNER/REPOSITORY/blob/main/exercises/04_model_and_lora.ipynb)
 
 # %% [markdown]
-# Two exercises on chapter 4. Replace each `raise NotImplementedError(...)` and run the cell; its last
+# Three exercises on chapter 4. Replace each `raise NotImplementedError(...)` and run the cell; its last
 # line says whether the answer is right. For help: `part_4.cache_numbers.hint()`, then
 # `part_4.cache_numbers.hint(2)`.
 
@@ -42,6 +42,7 @@ from peft import get_peft_model
 from transformers import Gemma3TextConfig
 
 from course_lib.checkers import part_4
+from course_lib.memory import T4_BYTES, estimate
 from course_lib.models import load_model, load_tokenizer, lora_config
 from course_lib.presets import get_preset
 from course_lib.rollouts import ROLLOUTS
@@ -77,7 +78,29 @@ part_4.cache_numbers.check(cache_numbers)
 
 
 # %% [markdown]
-# ## Exercise 2: policy and reference from one model
+# ## Exercise 2: how many completions fit into a micro-batch?
+#
+# **Difficulty** 2 of 5 · **10 minutes** · **Why it matters:** with Gemma 3's vocabulary the logits are the peak of
+# memory, and "CUDA out of memory" comes in the loss. This sum says what to set before it comes.
+#
+# Write `largest_batch(free_bytes, completion_tokens, vocab_size)`: how many completions a micro-batch may
+# have so that its logits **and their gradient** fit into `free_bytes`. For each completion the trainer computes
+# logits at `completion_tokens + 1` positions (the last one is thrown away), one float32 number (4 bytes) for
+# each token of the vocabulary. The gradient has the size of the logits. Return a whole number; 0 if not
+# even one completion fits.
+
+# %% tags=["exercise"]
+def largest_batch(free_bytes, completion_tokens, vocab_size):
+    """How many completions a micro-batch may have, so that logits and their gradient fit."""
+    # Write your code here
+    raise NotImplementedError("Exercise: write largest_batch")
+
+
+part_4.largest_batch.check(largest_batch)
+
+
+# %% [markdown]
+# ## Exercise 3: policy and reference from one model
 #
 # **Difficulty** 3 of 5 · **15 minutes** · **Why it matters:** the KL penalty compares the policy's
 # log-probabilities with those of the reference model. With LoRA both come from the same model. A slip

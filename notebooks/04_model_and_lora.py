@@ -23,6 +23,7 @@
 # - read Gemma 3's architecture from its config and its modules, and say what the sliding window does,
 # - count the parameters of the tiny model and of Gemma 3 1B, and say which part holds them,
 # - write a LoRA layer and say why training starts exactly at the base model,
+# - say before loading whether a setting fits a GPU's memory, and what to change if it does not,
 # - explain why GRPO with LoRA needs no second copy of the model as reference,
 # - sample completions, set a temperature, and describe how the base model answers.
 #
@@ -54,10 +55,11 @@ from peft import get_peft_model
 from torch import nn
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig
 
-from course_lib.artifacts import Run, write_json
+from course_lib.artifacts import DATA, Run, read_json, write_json
 from course_lib.backends import choose_backend
 from course_lib.evaluation import generate
 from course_lib.grading import grade
+from course_lib.memory import PARTS, T4_BYTES, estimate, fits, memory_now
 from course_lib.models import LORA_TARGETS, count_parameters, load_model, load_tokenizer, lora_config
 from course_lib.presets import get_preset
 from course_lib.prompts import EOS_IDS, build_prompt
@@ -442,6 +444,87 @@ display(pd.DataFrame({"GB": {name: round(size / 1e9, 1) for name, size in memory
 # The first three rows leave out activations. The last row is the warning from above: the logits of one
 # modest batch weigh more than the whole model in float32.
 #
+# ## Will it fit?
+#
+# The table looks at one thing at a time. Training needs several at once, and not the same ones at every
+# moment: generation needs the KV cache of all completions, the loss needs activations and logits of one
+# micro-batch. `course_lib.memory` adds up what each moment needs and takes the largest sum. It works from
+# shapes alone: nothing is loaded, so the answer comes before the download. First the preset `t4`, moment
+# by moment.
+
+# %%
+t4 = get_preset("t4")
+moments = pd.DataFrame(estimate(t4).moments).T.reindex(columns=PARTS).fillna(0) / 1e9
+display(moments.assign(sum=moments.sum(axis=1)).round(1).rename_axis("moment (GB)"))
+print("peak:", estimate(t4).peak, "|", fits(t4, T4_BYTES)[1])
+
+# %% [markdown]
+# *LoRA* counts the adapter with the optimiser's averages, and its gradients where there are any. *Runtime* is
+# what libraries and the GPU's context take before there is a model. The peak comes with the loss, and there
+# weights and logits share most of it. Now the same preset with one setting changed at a time, and the tiny
+# model for comparison.
+
+# %%
+cases = {
+    "laptop preset, tiny model": get_preset("laptop"),
+    "t4 preset": t4,
+    "completions of 1,024": get_preset("t4", max_completion_length=1024),
+    "micro-batches of 16": get_preset("t4", accumulation=2),
+    "no checkpointing": get_preset("t4", gradient_checkpointing=False),
+}
+peaks = pd.DataFrame({name: estimate(case).parts for name, case in cases.items()}).T / 1e9
+peaks = peaks[[part for part in PARTS if part in peaks]].fillna(0)
+figure, axes = plt.subplots(figsize=(9, 3.6))
+left = np.zeros(len(peaks))
+looks = [("0.95", ""), ("0.35", ""), ("white", "xx"), ("0.95", "//"), ("0.65", "..")]
+for (part, sizes), (color, hatch) in zip(peaks.items(), looks, strict=True):
+    axes.barh(peaks.index, sizes, left=left, color=color, hatch=hatch, edgecolor="black", label=part)
+    left += sizes.to_numpy()
+axes.axvline(T4_BYTES / 1e9, color="black", linestyle="--")
+axes.annotate("T4: 14.7 GiB", (T4_BYTES / 1e9, 0), (4, 0), textcoords="offset points", va="center")
+axes.invert_yaxis()
+axes.set(xlabel="estimated peak of memory (GB = 10⁹ bytes)", xlim=(0, 1.15 * left.max()))
+axes.legend(ncols=5, loc="upper center", bbox_to_anchor=(0.5, 1.16), frameon=False)
+figure.tight_layout()
+plt.show()
+
+# %% [markdown]
+# *The picture: five bars cut into runtime, weights, LoRA, activations and logits (no peak falls into
+# generation, so there is no KV cache), and a dashed line at a T4's memory. The tiny model's bar is short and mostly activations. The t4 preset ends well left of the
+# line, with weights and logits as its largest parts. Longer completions bring it near the line; larger
+# micro-batches take it beyond by logits, no checkpointing by activations.*
+#
+# Two levers hold the peak down. **Gradient checkpointing** throws away what a layer computes and computes it
+# again in the backward pass: time for memory. **Accumulation** cuts a step into smaller micro-batches, and
+# what is learned stays the same. Which helps most depends on the setting: take away either, and the preset no
+# longer fits. With both in use it is the logits over 262,144 tokens that are left on top of the weights.
+# Shortening completions is the last resort, for the model needs room to think. Should a setting not fit, the
+# estimator says what to change first:
+
+# %%
+for name, case in cases.items():
+    print(f"{name}:", "fits." if fits(case, T4_BYTES)[0] else "too large.", fits(case, T4_BYTES)[1])
+display(pd.Series(memory_now(), name="this notebook, GB").to_frame())
+
+# %% [markdown]
+# How far can one trust it? `tools/measure_memory.py` measures real GRPO steps on a CPU, with the tiny model and
+# with a random model of Gemma 3 1B's exact shape, and compares.
+
+# %%
+path = DATA.parents[1] / "recorded/memory.json"
+recorded = read_json(path)["settings"] if path.exists() else {}
+rows = [(max(row["measured"].values()) / 1e9, row["ratio"], row.get("held", np.nan) / 1e9) for row in recorded.values()]
+columns = ["measured peak (GB)", "estimated / measured", "held (GB)"]
+display(pd.DataFrame(rows, columns=columns, index=list(recorded)).round(2))
+if not recorded:
+    print("This checkout has no recorded measurement.")
+
+# %% [markdown]
+# *Measured* counts live memory above what Python and its libraries take. *Held* is what the operating system
+# sees of the tiny model's runs with the usual allocator, which keeps small freed blocks for later: leave room
+# for it on a CPU. No GPU was used. There the same terms count, with TRL's fused kernel in place of its plain
+# code, but none of it was measured: leave a margin.
+#
 # ## The reference model comes free
 #
 # The KL penalty of chapter 2 compares the policy with a **reference model**: the base model. A full
@@ -607,6 +690,8 @@ print(f"wrote lora.json and base_samples.json ({len(samples)} completions) to {f
 # - LoRA learns $\frac{\alpha}{r} B A$ beside a frozen $W$. $B$ starts at zero, so the policy starts as
 #   the base model.
 # - An adapter has $r(\text{in} + \text{out})$ parameters per linear layer. Name all seven projections.
+# - The peak of memory is the loss: weights plus the logits of one micro-batch. Checkpointing and accumulation
+#   hold it down.
 # - Adapter off = reference model. No second copy.
 # - Stop at tokens 1 **and** 106, sample at temperature 1, and look at the base model's answers before
 #   you train.
@@ -617,7 +702,8 @@ print(f"wrote lora.json and base_samples.json ({len(samples)} completions) to {f
 # ## Exercises
 #
 # `exercises/04_model_and_lora.ipynb`: work out how large the KV cache is and what the sliding window
-# saves, and get the log-probabilities of policy and reference out of one model.
+# saves, find the largest micro-batch whose logits fit, and get the log-probabilities of policy and reference
+# out of one model.
 #
 # ## Next
 #

@@ -1,4 +1,4 @@
-"""Checkers of part 4: the size of a KV cache, and two models in one."""
+"""Checkers of part 4: the size of a KV cache, a micro-batch whose logits fit, and two models in one."""
 
 from __future__ import annotations
 
@@ -68,6 +68,48 @@ def _why(config, tokens: int, got: object, wanted: int) -> str:
     if len(set(config.layer_types)) == 2:
         return "Ask config.layer_types about each layer: which kind is it?"
     return "Per remembered token and layer: 2 * num_key_value_heads * head_dim numbers."
+
+
+@exercise(
+    part=4,
+    title="How many completions fit into a micro-batch?",
+    difficulty=2,
+    minutes=10,
+    hints=(
+        "How many bytes do the logits of one completion take: positions, numbers a position, bytes a number? The "
+        "gradient takes as many again.",
+        "One completion takes 2 * 4 * (completion_tokens + 1) * vocab_size bytes. Divide the free bytes by that and "
+        "round down: // does both.",
+    ),
+)
+def largest_batch(answer):
+    # Worked out by hand: 9 tokens are 10 positions; of 25 numbers with 4 bytes that is 1,000 bytes, and 2,000 with
+    # the gradient.
+    cases = [(20_000, 9, 25, 10), (19_999, 9, 25, 9), (1_999, 9, 25, 0), (2_000, 9, 25, 1), (60_000, 99, 50, 1)]
+    for free, tokens, vocab, wanted in cases:
+        got = answer(free, tokens, vocab)
+        if type(got) is int and got == wanted:
+            continue
+        told = f"{free:,} bytes, {tokens} tokens, vocabulary {vocab}: {got!r}, should be {wanted}. "
+        raise Incorrect(told + _why_not(free, tokens, vocab, got, wanted))
+
+
+def _why_not(free: int, tokens: int, vocab: int, got: object, wanted: int) -> str:
+    if not isinstance(got, (int, float)):
+        return "Return one number."
+    if wanted == 0:
+        return "Where not even one completion fits, return 0."
+    if got == free // (4 * (tokens + 1) * vocab):
+        return "The gradient of the logits needs as much again: did you count it?"
+    if got == free // (2 * (tokens + 1) * vocab):
+        return "A float32 number takes 4 bytes: did you count numbers, or 2 bytes each?"
+    if got == free // (8 * tokens * vocab):
+        return "Logits are computed at one position more than the completion has tokens."
+    if got == wanted + 1:
+        return "Round down: a completion fits or it does not."
+    if int(got) == wanted:
+        return "Return a whole number (an int), rounded down."
+    return "One completion takes 2 * 4 * (completion_tokens + 1) * vocab_size bytes."
 
 
 def _models():

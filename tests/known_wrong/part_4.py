@@ -99,6 +99,15 @@ WRONG = {
         ("every sixth layer assumed to be full", every_sixth, "config.layer_types"),
         ("a function that prints", lambda config, tokens: None, "Return one number"),
     ],
+    "part_4.largest_batch": [
+        ("the gradient forgotten", lambda free, tokens, vocab: free // (4 * (tokens + 1) * vocab), "as much again"),
+        ("numbers, not bytes", lambda free, tokens, vocab: free // (2 * (tokens + 1) * vocab), "4 bytes"),
+        ("the extra position forgotten", lambda free, tokens, vocab: free // (8 * tokens * vocab), "one position more"),
+        ("rounded up", lambda free, tokens, vocab: -(-free // (8 * (tokens + 1) * vocab)), "Round down"),
+        ("never 0", lambda free, tokens, vocab: max(1, free // (8 * (tokens + 1) * vocab)), "return 0"),
+        ("a fraction", lambda free, tokens, vocab: free / (8 * (tokens + 1) * vocab), "whole number"),
+        ("nothing returned", lambda free, tokens, vocab: None, "Return one number"),
+    ],
     "part_4.policy_and_reference": [
         ("the adapter never switched off", adapter_always_on, "was the adapter still on"),
         ("the adapter off for both", adapter_always_off, "was the adapter off"),
