@@ -21,6 +21,11 @@ def runs_dir() -> Path:
     return (checkout if (checkout / "pyproject.toml").exists() else Path.cwd()) / "runs"
 
 
+def recorded_runs(preset: str) -> list[Path]:
+    """The folders of the recorded runs of a preset, one a seed; none where the package is installed without them."""
+    return sorted((Path(__file__).parents[1] / "recorded" / preset).glob("seed-*"))
+
+
 class Run:
     """The artefacts of one preset."""
 

@@ -81,6 +81,73 @@ def before_after_figure(results: dict) -> Figure:
 HATCHES = ("", "//", "..", "xx", "--")
 
 
+def gain_figure(details: dict) -> Figure:
+    """Where the gain comes from: weighted components of the mean reward, and accuracy by the problem's length.
+
+    ``details``: of one strategy, of ``metrics.details``; without components the first panel is left out.
+    """
+    import matplotlib.pyplot as plt
+
+    parts = details["components"]
+    figure, panels = plt.subplots(1, 2 if parts else 1, figsize=(10, 4) if parts else (6, 4), layout="constrained",
+                                  squeeze=False)  # fmt: skip
+    if parts:
+        _stack(panels[0, 0], parts)
+    axes = panels[0, -1]
+    for shift, when, look, label in ((-0.06, "before", "s--", "base model"), (0.06, "after", "o-", "trained model")):
+        lines = details["by_length"][when]
+        at = [i + shift for i in range(len(lines))]
+        axes.plot(at, [100 * line["accuracy"] for line in lines], f"k{look}", markerfacecolor="0.8", label=label)
+        axes.vlines(at, *([100 * line[end] for line in lines] for end in ("low", "high")), color="black", linewidth=1)
+    name = next(iter(lines[0]))
+    axes.set_xticks(range(len(lines)), [f"{line[name]}\n(n = {line['n']})" for line in lines])
+    axes.set(xlabel={"words": "words in the question"}.get(name, name), ylabel="right (%)", ylim=(0, 103))
+    axes.set_title("Accuracy by the problem's length, 95 % intervals")
+    axes.legend()
+    axes.grid(axis="y", alpha=0.3)
+    return figure
+
+
+def _stack(axes, parts: list[dict]) -> None:
+    """Two stacked bars: what each component adds to the mean reward, base and trained."""
+    parts, whole = [part for part in parts[:-1] if part["weight"]], parts[-1]
+    for x, when in enumerate(("before", "after")):
+        up = down = 0.0
+        for i, part in enumerate(parts):
+            points, grey = part["weight"] * part[when], 0.95 - 0.4 * i / max(1, len(parts) - 1)
+            axes.bar(x, points, 0.5, bottom=up if points > 0 else down, color=str(grey),
+                     hatch=HATCHES[i % len(HATCHES)], edgecolor="black",
+                     label=None if x else part["name"].removesuffix("_reward").replace("_", " "))  # fmt: skip
+            up, down = up + max(points, 0.0), down + min(points, 0.0)
+        axes.annotate(f"{whole[when]:.2f}", (x, up), (0, 3), textcoords="offset points", ha="center")
+    axes.set_xticks((0, 1), ("base model", "trained model"))
+    axes.set(ylabel="mean reward (points)", xlim=(-0.6, 1.6), title="Reward by component")
+    axes.margins(y=0.15)
+    axes.legend(loc="upper left")
+    axes.grid(axis="y", alpha=0.3)
+    axes.set_axisbelow(True)
+
+
+def rollouts_figure(table: pd.DataFrame) -> Figure:
+    """How likely each toy rollout is before and after. ``table``: index the rollouts, columns ``base`` and ``trained``,
+    log-probabilities of the whole completion in nats."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(8, 1.4 + 0.45 * len(table)), layout="constrained")
+    at = range(len(table))
+    for y, (was, now) in zip(at, table[["base", "trained"]].to_numpy(), strict=True):
+        axes.annotate(
+            "", (now, y), (was, y), arrowprops={"arrowstyle": "->", "color": "0.3", "shrinkA": 5, "shrinkB": 5}
+        )
+    axes.plot(table["base"], at, "ks", markerfacecolor="white", markersize=8, label="base model")
+    axes.plot(table["trained"], at, "ko", markersize=8, label="trained model")
+    axes.set_yticks(at, list(table.index))
+    axes.set(ylim=(len(table) - 0.5, -0.5), xlabel="log-probability of the whole rollout (nats); 0 is certain")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
+    axes.grid(axis="x", alpha=0.3)
+    return figure
+
+
 def compare_figure(table: pd.DataFrame, weights: dict[str, float]) -> Figure:
     """What each completion earns, by component. ``table``: of ``RewardAnalyzer.compare``; ``weights`` by name."""
     import matplotlib.pyplot as plt

@@ -77,6 +77,18 @@ def with_options(question: str, options: Sequence[str] | None) -> str:
     return "\n".join([question.strip(), *listed])
 
 
+def split_options(text: str) -> tuple[str, list[str]]:
+    """What ``with_options`` put together: the question, and the options that are listed below it."""
+    question, _, rest = f"\n{text}".rpartition(f"\n{LETTERS[0]}) ")
+    options = []
+    for letter in LETTERS[1:]:
+        option, found, rest = rest.partition(f"\n{letter}) ")
+        options.append(option)
+        if not found:
+            break
+    return (question[1:], options) if question else (text, [])
+
+
 def build_prompt(
     question: str,
     tags: Tags = DEFAULT_TAGS,

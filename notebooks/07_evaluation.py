@@ -21,11 +21,12 @@
 # After this chapter you will be able to
 #
 # - measure a model before and after training on the same held-out problems, greedy and sampled;
-# - put an interval around a rate, and say how many problems a claim needs;
-# - test a difference on paired answers;
+# - put an interval around a rate, and say beforehand how many problems a claim needs;
+# - test a difference on paired answers, and say where a gain comes from;
+# - tell pass@k from maj@k, and one training seed from three;
 # - read transcripts, the failures among them, and say what changed besides the score.
 #
-# **Time**: about half a minute of computing on two CPU cores with the preset `laptop`, 20 minutes of reading.
+# **Time**: about a minute and a half of computing on two CPU cores with the preset `laptop`, 30 minutes of reading.
 # **Needs**: the adapter of chapter 6. Where you have not run it, the course's own adapter is used.
 
 # %% tags=["parameters"]
@@ -49,16 +50,21 @@ import numpy as np
 import pandas as pd
 from IPython.display import display
 
-from course_lib.artifacts import Run, read_json, write_json
-from course_lib.evaluation import STRATEGIES, evaluate, generate, results, summarise
-from course_lib.grading import grade
+from course_lib.alt_texts import gain_alt, rollouts_alt
+from course_lib.artifacts import Run, read_json, recorded_runs, write_json
+from course_lib.evaluation import MEASURED, evaluate, log_probability, results, save_tables
+from course_lib.metrics import COVERS, changes, details, over_seeds
 from course_lib.models import load_adapter, load_model, load_tokenizer
-from course_lib.plots import before_after_figure
+from course_lib.plots import before_after_figure, gain_figure, rollouts_figure
 from course_lib.presets import get_preset
 from course_lib.prompts import build_prompt
-from course_lib.rollouts import GOLD, QUESTION, ROLLOUTS
-from course_lib.statistics import mcnemar_exact, wilson
+from course_lib.report import known_suite
+from course_lib.rollouts import EXAMPLES
+from course_lib.samples import pass_and_majority
+from course_lib.statistics import mcnemar_exact, paired_difference, questions_needed, wilson
+from course_lib.sweeps import compare_settings, prompt_settings, strategy_settings
 from course_lib.tasks import saved_rows
+from course_lib.transcripts import transcripts
 
 pd.set_option("display.width", 180, "display.max_columns", 12)
 settings = get_preset(preset)
@@ -75,7 +81,7 @@ folder = run.chapter("07_evaluation")
 #   problems (chapter 3), and they do not depend on the seed;
 # - **the same prompt and the same grader** as in training, from the same two functions;
 # - **the decoding**: *greedy* takes the likeliest token at every step, so there is one answer a model. *Sampled*
-#   draws at temperature 1, as the rollouts did. Both are reported;
+#   draws at temperature 1, as the rollouts did. Both are reported; other strategies come at the end;
 # - **two rates**: *accuracy* (right answer in the answer tags) and *format* (the whole completion is well formed).
 
 # %%
@@ -94,24 +100,26 @@ print(f"{len(rows)} held-out problems; the adapter was trained for {training['st
 # %% [markdown]
 # ## Before
 #
-# `evaluate` asks the model every question once and grades the answers. One row a problem comes back.
+# `evaluate` asks the model every question once and grades the answers. One row a problem comes back. It takes any
+# model of transformers, or a function from prompts to completions: so chapter 8 can measure an exported file with it.
 
 # %%
 base = load_model(settings.model)
-before = {strategy: evaluate(base, tokenizer, rows, strategy, **options) for strategy in STRATEGIES}
+before = {strategy: evaluate(base, tokenizer, rows, strategy, **options) for strategy in MEASURED}
 display(before["greedy"][["gold", "answer", "correct", "well_formed", "length", "ended"]].head())
 
 # %% [markdown]
 # ## After
 #
-# The trained model is the base model with the adapter on top.
+# The trained model is the base model with the adapter on top. Were the adapter still where it began, `evaluate` would
+# refuse: an adapter that has not moved is the base model under another name.
 
 # %%
 trained = load_adapter(load_model(settings.model), adapter)
-after = {strategy: evaluate(trained, tokenizer, rows, strategy, **options) for strategy in STRATEGIES}
+after = {strategy: evaluate(trained, tokenizer, rows, strategy, **options) for strategy in MEASURED}
 rates = {
     (strategy, who): {"right": table["correct"].mean(), "well formed": table["well_formed"].mean()}
-    for strategy in STRATEGIES
+    for strategy in MEASURED
     for who, table in (("base", before[strategy]), ("trained", after[strategy]))
 }
 display(pd.DataFrame(rates).T.round(3))
@@ -172,6 +180,28 @@ plt.show()
 # The width falls with the square root of n: **four times as many problems for half the width.** Two runs that
 # differ by a few points on a hundred problems have not been told apart. "We looked at one prompt, and it was
 # better" is n = 1.
+#
+# ### How many problems, then?
+#
+# Say so before you measure. The *power* of a comparison is the probability that a difference that is really there
+# shows (p < 0.05). The next cell asks how many problems give a power of 80 %. Once, each model answers problems of
+# its own; once, both answer the same ones, and only a share of the answers changes between right and wrong.
+
+# %%
+lines = {}
+for base_rate, better in ((0.50, 0.55), (0.50, 0.60), (0.90, 0.95)):
+    gap = better - base_rate
+    lines[f"{base_rate:.0%} against {better:.0%}"] = {
+        "problems of their own": questions_needed(base_rate, better),
+        "the same, 30 % change": questions_needed(base_rate, better, 0.3) if base_rate < 0.6 else None,
+        "the same, 10 % change": questions_needed(base_rate, better, max(0.1, gap)),
+    }
+display(pd.DataFrame(lines).T.astype("Int64"))
+
+# %% [markdown]
+# Five points need hundreds of problems, or well over a thousand. Asking both models the same problems saves the more,
+# the fewer answers change: what both get right, or both wrong, makes no noise. (Nine in ten against nineteen in
+# twenty leaves no room for 30 % of changes.)
 
 # %% [markdown]
 # ## Before against after, paired
@@ -208,7 +238,19 @@ for pair in [(6, 2), (12, 4), (24, 8), (48, 16)]:
 # %% [markdown]
 # The last four lines all have three problems fixed for one broken. With 8 changed problems that may well be chance.
 # With 64 it is not. A small p says that the difference is not luck *of the draw of problems*. It does not say that
-# the difference is large (look at the rates), nor that another training seed would give the same.
+# the difference is large, nor that another training seed would give the same.
+#
+# How large is it? The *paired bootstrap* draws the problems again, with repetition, as many as there are, each with
+# both of its answers, and takes the difference anew. The middle 95 % of a thousand such differences are an interval.
+
+# %%
+rng = np.random.default_rng(seed)
+gains = now.to_numpy(dtype=float) - was.to_numpy(dtype=float)  # -1 broken, 0 unchanged, 1 fixed
+redrawn = [rng.choice(gains, len(gains)).mean() for _ in range(1000)]
+low, high = np.quantile(redrawn, (0.025, 0.975))
+print(f"by hand:     {100 * gains.mean():+.1f} points, 95 % interval {100 * low:+.1f} to {100 * high:+.1f}")
+gain, low, high = paired_difference(was, now)
+print(f"the library: {100 * gain:+.1f} points, 95 % interval {100 * low:+.1f} to {100 * high:+.1f}")
 
 # %% [markdown]
 # ## The result
@@ -221,9 +263,7 @@ for pair in [(6, 2), (12, 4), (24, 8), (48, 16)]:
 measured = results(settings, seed, training["steps"], training["train_seconds"], before, after)
 for place in (folder / "results.json", run.root / "results.json"):
     write_json(place, measured)
-for when, tables in (("before", before), ("after", after)):
-    for strategy, table in tables.items():
-        table.to_csv(folder / f"{when}_{strategy}.csv", index=False)
+save_tables(folder, before, after)
 figure = before_after_figure(measured)
 plt.show()
 
@@ -237,46 +277,33 @@ plt.show()
 # In the trained model the two lie closer together where the policy has made up its mind.
 
 # %% [markdown]
-# ## Where is it right?
+# ## Where does the gain come from?
 #
-# One rate over all problems may hide a slope. The next cell takes the sampled answers, and sorts the problems by the
-# number of steps that they need.
-
+# Two questions to one number. **Which reward?** The mean reward is the weighted sum of its components' means, and the
+# table and the left panel take it apart: exactly, nothing is left over. **Which problems?** One rate over all problems
+# may hide a slope; the right panel sorts them by the number of steps that they need (where a task does not count
+# steps, by the words of the question). `details` works both out from the tables, for the sampled answers.
 
 # %%
-def by_steps(axis, table, style, label):
-    """Accuracy with its interval for each number of steps."""
-    shift = -0.05 if label == "base" else 0.05
-    for steps, part in table.groupby("steps"):
-        one = summarise(part)
-        low, high = (100 * end for end in one["accuracy_interval"])
-        axis.plot([steps + shift] * 2, [low, high], "k-", linewidth=1)
-    means = 100 * table.groupby("steps")["correct"].mean()
-    axis.plot(means.index + shift, means, style, color="black", label=label)
-
-
-if before["sampled"]["steps"].notna().all():
-    figure, axis = plt.subplots(figsize=(6.5, 3.8), layout="constrained")
-    by_steps(axis, before["sampled"], "s--", "base")
-    by_steps(axis, after["sampled"], "o-", "trained")
-    asked = before["sampled"]["steps"].value_counts().sort_index()
-    axis.set_xticks(asked.index, [f"{steps}\n(n = {n})" for steps, n in asked.items()])
-    axis.set(xlabel="steps in the problem", ylabel="right, sampled (%)", ylim=(0, 103))
-    axis.legend()
-    plt.show()
-    guessed = 100 * before["greedy"].groupby("steps")["correct"].mean()
-    print("base, greedy:", ", ".join(f"{steps} steps {rate:.1f} %" for steps, rate in guessed.items()))
+more = details(before, after, known_suite(training["suite"]), settings.task)
+write_json(folder / "details.json", more)
+if more["sampled"]["components"]:
+    display(pd.DataFrame(more["sampled"]["components"]).set_index("name").round(3))
+figure = gain_figure(more["sampled"])
+plt.show()
+print(gain_alt(more["sampled"]))
 
 # %% [markdown]
-# *The picture: the share of right sampled answers against the number of steps, base model dashed with squares,
-# trained model solid with dots, thin vertical lines for the intervals. The number of problems stands below each
-# number of steps.*
+# *The picture, told in the printed line: left, stacked bars of the mean reward, one part a component, for the base and
+# the trained model; right, the share of right sampled answers by the problem's length, base model dashed with squares,
+# trained model solid with dots, thin vertical lines for the intervals.*
 #
-# The intervals are wider than before: each point has only its share of the problems. The greedy answers of the base
-# model are all guesses made at once. The printed line shows that guessing is right about as rarely at 3 steps as at 5.
-# Step by step the model is nearly always right (with `laptop`). What is still lost here is mostly the price of
-# sampling: each line is one more chance to draw a bad token, so expect the longest problems to lose most. Do the
-# intervals let you say so?
+# Compare each component's gain times its weight with the composite's: form is cheap to learn, and where its weight is
+# high it can make up most of a gain that sounds like progress. So never report the composite alone.
+#
+# In the right panel the intervals are wider than before: each point has only its share of the problems. Step by step
+# the model is nearly always right (with `laptop`). What is still lost is mostly the price of sampling: each line is one
+# more chance to draw a bad token, so expect the longest problems to lose most. Do the intervals let you say so?
 
 # %% [markdown]
 # ## What else changed: the length
@@ -306,28 +333,44 @@ plt.show()
 # compare the length of right and wrong completions of the base model.
 
 # %% [markdown]
+# ## Several tries: pass@k and maj@k
+#
+# A model that is sampled may try more than once. Two rates are easily mixed up, and published as one:
+#
+# - **pass@k**: at least one of k tries is right. It says what the model *can* do, and needs someone who knows which try
+#   is right. GRPO lives on it: only what is sampled can be rewarded;
+# - **maj@k**: the most frequent answer of k tries is right. Anyone can use that, without knowing the solution.
+#
+# The next cell draws eight answers to each of some problems. (The exercises derive the formula for pass@k.)
+
+# %%
+few = rows[: max(4, settings.eval_problems // 16)]
+tries = {
+    who: evaluate(model, tokenizer, few, "sampled", samples=8, **options)
+    for who, model in (("base", base), ("trained", trained))
+}
+shown = {who: pass_and_majority(table, settings.task) for who, table in tries.items()}
+display(pd.concat(shown, axis=1).round(2))
+
+# %% [markdown]
+# With k = 1 the two are the same. In the base model (with `laptop`) pass@k runs ahead of maj@k: the right answer is
+# among the tries long before it is the most frequent one. With more tries the majority catches up, since guesses scatter
+# and right answers agree; it costs that many times the tokens. What lies between pass@1 and pass@k is what GRPO
+# has to work with: in the trained model pass@1 is near the base model's pass@8. Training has made a habit of what the
+# model could do now and then. Calling pass@8 "accuracy" would have hidden all of it.
+
+# %% [markdown]
 # ## Read the transcripts
 #
 # Rates say how often, transcripts say what. Read failures too, above all the broken ones. A well trained policy hardly
-# fails in greedy decoding, so look at the *sampled* completions. The next cell shows the first problem of each kind,
-# if there is one.
-
+# fails in greedy decoding, so look at the *sampled* completions: how many of each kind there are, then the first
+# of each.
 
 # %%
-def show(kind, right_before, right_after):
-    """Question, gold and both sampled completions of the first problem of a kind."""
-    one, other = before["sampled"], after["sampled"]
-    found = one.index[(one["correct"] == right_before) & (other["correct"] == right_after)]
-    print(f"===== {kind}: {len(found)} of {len(one)}")
-    if len(found):
-        print(f"{one['question'][found[0]]}  [gold: {one['gold'][found[0]]}]")
-        print(f"--- base\n{one['completion'][found[0]]}\n--- trained\n{other['completion'][found[0]]}\n")
-
-
-show("fixed", False, True)
-show("broken", True, False)
-show("still wrong", False, False)
-show("right before and after", True, True)
+found = changes(before["sampled"], after["sampled"])
+print(found["change"].value_counts().to_string(), "\n")
+chosen = transcripts(before["sampled"], after["sampled"], most=4)
+display(chosen)
 
 # %% [markdown]
 # In the *broken* and *still wrong* ones, find the first thing that went wrong. Was a sentence of the question misread?
@@ -335,27 +378,94 @@ show("right before and after", True, True)
 # model blurt a number after all? These need different cures. The rewards saw only the final answer and the form, not
 # the lines between, so they could not tell the first three apart.
 #
-# Now the question that has travelled through the course, with its four toy rollouts. They were written by hand.
-# What do the two models write?
+# `found[found["change"] == "broken"]` lists all of a kind.
+#
+# Now the question that has travelled through the course, with its four toy rollouts, written by hand. We need not wait
+# until a model writes one of them: `log_probability` says how likely each is, before and after.
 
 # %%
-print(QUESTION, f"[gold: {GOLD}]")
-for label, text in ROLLOUTS.items():
-    found = grade(text, GOLD)
-    print(f"{label:>16}: correct {found.correct}, well formed {found.well_formed}")
-for label, model in (("base", base), ("trained", trained)):
-    answer = generate(model, tokenizer, [build_prompt(QUESTION)], max_new_tokens=settings.max_completion_length)[0]
-    found = grade(answer.text, GOLD, ended=answer.ended)
-    print(f"\n--- {label}: correct {found.correct}, well formed {found.well_formed}\n{answer.text}")
+example, toys = EXAMPLES[settings.kind]
+prompt = build_prompt(example["question"], kind=settings.kind, options=example.get("options"), style=settings.style)
+likely = pd.DataFrame(
+    {
+        who: log_probability(m, tokenizer, prompt, list(toys.values()))
+        for who, m in (("base", base), ("trained", trained))
+    },
+    index=list(toys),
+)
+likely.to_csv(folder / "rollouts.csv")
+figure = rollouts_figure(likely)
+plt.show()
+print(rollouts_alt(likely))
 
 # %% [markdown]
-# Which of the four toy rollouts does each completion resemble? (The base model's has the form of one of them, but is
-# it right?)
+# *The picture, told in the printed line: for each toy rollout an arrow from a white square, the base model's
+# log-probability, to a black dot, the trained model's.*
 #
+# This is GRPO's whole effect in four arrows (with `laptop`). The rollout that reasons and is right moves up; the two
+# that answer at once fall far behind, *though one of them is right*: other guesses of that kind were wrong too often,
+# and a habit is rewarded or punished as a whole. And the one that slips gains with its form. It stays rare
+# as long as the arithmetic holds, but nothing in the reward looks at the line where it went wrong.
+
+# %% [markdown]
+# ## Other settings: strategies and prompts
+#
+# All of this was measured under one prompt, greedy and at temperature 1. `compare_settings` asks the same problems
+# under others. Drawn strategies run five times, so that `agreement` can say how often two runs give the same
+# answer; `worst` and `best` show how far five runs of one and the same model lie apart.
+
+# %%
+sizes = {"max_new_tokens": settings.max_completion_length, "seed": seed, "batch_size": settings.eval_batch}
+columns = ["accuracy", "low", "high", "worst", "best", "agreement", "format", "length", "shortest", "longest"]
+for who, model in (("base", base), ("trained", trained)):
+    print(who)
+    table = compare_settings(model, tokenizer, few, strategy_settings(), runs=5, **sizes)
+    display(table[columns].astype(float).round(2))
+
+# %% [markdown]
+# The trained model loses a little with each step away from greedy. For the base model it is the other way
+# round (with `laptop`): greedy decoding shows its commonest habit, guessing, and only warmth lets it reason now and
+# then. So "greedy is best" is a fact about a model, not about decoding.
+#
+# Now the prompt: with the request to think or without it (*plain*), and with worked examples in front. `fixed`, `broken`
+# and `p` compare each line with the first, on the same problems.
+
+# %%
+columns = ["accuracy", "low", "high", "format", "length", "fixed", "broken", "p"]
+prompts = {"base": prompt_settings(shots=(0,), strategy="sampled"), "trained": prompt_settings(("think",))}
+prompts["trained"] |= prompt_settings(("plain",), (0,))
+for who, model in (("base", base), ("trained", trained)):
+    print(who, "(sampled)" if who == "base" else "(greedy)")
+    table = compare_settings(model, tokenizer, few, prompts[who], runs=2, **sizes)
+    display(table[columns].astype(float).round(3))
+
+# %% [markdown]
+# Without the request to think, the base model hardly ever does. And the trained model? It was trained under one
+# prompt, and the tiny model has seen no other in its life: change the wording, or put worked examples in front, and
+# most of the gain is gone, though the form stays. A large model bears more. But the lesson holds: **a rate belongs to
+# a model and a prompt.** Train, evaluate and ship with the same one.
+
+# %% [markdown]
+# ## Another training seed
+#
+# The intervals so far say what another draw of *problems* would do. Another *training seed* draws other training
+# problems, another order, other samples. The only way to know is to train again. The course comes with runs of the
+# preset `laptop` for three seeds, recorded in full; `over_seeds` puts their results side by side.
+
+# %%
+name = "laptop" if settings.task == "toy_math" else f"laptop-{settings.task}"
+seeds = [read_json(path / "results.json") for path in recorded_runs(name)]
+if len(seeds) > 1:
+    display(over_seeds(seeds).astype(float).round(3))
+    print(f"{len(seeds)} recorded runs of {name}. {COVERS}")
+else:
+    print(f"There are no recorded runs of {name} here: train with several seeds, and compare.")
+
+# %% [markdown]
 # ## What this evaluation does not show
 #
-# - **One seed.** The intervals cover the draw of the problems, not the draw of the training run. Train with other
-#   seeds before you compare two settings.
+# - **Other seeds.** The intervals of one run cover the draw of the problems, not the draw of the training run. Train
+#   with several seeds before you compare two settings.
 # - **One kind of problem.** Held-out problems come from the same generator or data set. Nothing is said about others.
 # - **Answers, not reasons.** A right answer after a wrong line counts as right.
 # - **Tiny, not Gemma 3 1B.** With `laptop`, the base model already knows how to work a problem out and mostly does
@@ -373,11 +483,13 @@ print(f"Written: {', '.join(sorted(p.name for p in folder.iterdir()))} in {folde
 # - Same problems, same prompt, same grader, before and after; decide on the decoding beforehand.
 # - A rate without n and an interval is an anecdote. Half the width costs four times the problems.
 # - Compare paired: count what was fixed and what was broken, then ask whether a coin could have done it.
+# - Say which component and which problems a gain comes from; call pass@k pass@k.
 # - Read transcripts of every kind, failures first.
 #
 # ## Exercises
 #
-# `exercises/07_evaluation`: find out how many problems a claim needs; estimate pass@k without bias.
+# `exercises/07_evaluation`: find out how many problems a claim needs; estimate pass@k without bias; put an interval
+# around a paired difference.
 #
 # ## Next
 #

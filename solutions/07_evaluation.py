@@ -18,8 +18,8 @@
 # [![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/OWNER/REPOSITORY/blob/main/solutions/07_evaluation.ipynb)
 
 # %% [markdown]
-# Two exercises for chapter 7: how many problems a claim needs, and what a model *could* answer. Each cell ends with
-# its check. `part_7.problems_needed.hint()` and `.hint(2)` help.
+# Three exercises for chapter 7: how many problems a claim needs, what a model *could* answer, and how sure a gain is.
+# Each cell ends with its check. `part_7.problems_needed.hint()` and `.hint(2)` help.
 
 # %% tags=["parameters"]
 preset = "auto"
@@ -36,6 +36,8 @@ importlib.import_module("course_lib.bootstrap").ensure(preset)
 
 # %%
 from math import comb
+
+import numpy as np
 
 from course_lib.checkers import part_7
 from course_lib.presets import get_preset
@@ -114,9 +116,8 @@ from course_lib.models import load_model, load_tokenizer
 from course_lib.tasks import load_rows
 
 problems = load_rows("toy_math", "test", 24)
-repeated = [row for row in problems for _ in range(8)]
-table = evaluate(load_model("tiny"), load_tokenizer("tiny"), repeated, "sampled", seed=seed)
-right = table["correct"].to_numpy().reshape(len(problems), 8).sum(axis=1)
+table = evaluate(load_model("tiny"), load_tokenizer("tiny"), problems, "sampled", samples=8, seed=seed)
+right = table.groupby("problem")["correct"].sum()
 for k in (1, 2, 4, 8):
     exact = sum(pass_at_k(8, int(c), k) for c in right) / len(right)
     biased = sum(1 - (1 - c / 8) ** k for c in right) / len(right)
@@ -126,3 +127,44 @@ for k in (1, 2, 4, 8):
 # The tiny base model often finds the answer in one of eight tries though not in a single one: it can, but does not
 # do so reliably. That is what GRPO turns into a habit, by moving pass@1 towards pass@8. Where pass@8 itself is near
 # 0, choose easier problems or a better base model before you train.
+
+# %% [markdown]
+# ## Exercise 3: how sure is a gain?
+#
+# *Difficulty 3 of 5, 12 minutes.* **Why it matters**: two rates with an interval each do not say how sure their
+# difference is. The same problems were asked twice, and an easy one is easy both times.
+#
+# Write `gain_interval`. `before` and `after` are arrays with 1 for right and 0 for wrong, problem by problem. Draw
+# n of the n problems again, with repetition, 2000 times; each time take the mean of after minus before *over the drawn
+# problems*. Return the 2.5 % and the 97.5 % quantile of these 2000 differences (`np.quantile`). `rng.integers(0, n, n)`
+# draws n problems.
+
+
+# %% tags=["exercise"]
+def gain_interval(before, after, rng):
+    """The 95 % paired bootstrap interval of the gain, as (low, high)."""
+    # begin solution
+    n = len(before)
+    gains = []
+    for _ in range(2000):
+        drawn = rng.integers(0, n, n)
+        gains.append((after[drawn] - before[drawn]).mean())
+    return np.quantile(gains, 0.025), np.quantile(gains, 0.975)
+    # end solution
+
+
+part_7.gain_interval.check(gain_interval)
+
+# %% [markdown] tags=["solution"]
+# **What it leads to.** Draw the problems of the two models separately, and the interval grows: it then holds the luck
+# of getting easier problems, which a paired comparison has taken out. The cell below compares the two for models that
+# agree on most problems. The library's `paired_difference` does the same as yours, for all problems at once.
+
+# %% tags=["solution"]
+rng = np.random.default_rng(seed)
+easy = rng.random(400)  # how easy each problem is
+before, after = (easy > 0.50).astype(float), (easy + 0.05 * rng.normal(size=400) > 0.46).astype(float)
+low, high = gain_interval(before, after, rng)
+apart = [rng.choice(after, 400).mean() - rng.choice(before, 400).mean() for _ in range(2000)]
+print(f"gain {100 * (after - before).mean():+.1f} points; paired {100 * low:+.1f} to {100 * high:+.1f}")
+print(f"drawn apart: {100 * np.quantile(apart, 0.025):+.1f} to {100 * np.quantile(apart, 0.975):+.1f}")

@@ -5,12 +5,24 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from course_lib.errors import CourseError, SettingError
-from course_lib.evaluation import STRATEGIES, compare, evaluate, generate, results, summarise
-from course_lib.models import load_model, load_tokenizer
+from course_lib.artifacts import REFERENCE
+from course_lib.errors import CourseError, DataError, SettingError, TrainingError
+from course_lib.evaluation import (
+    MEASURED,
+    Completion,
+    evaluate,
+    generate,
+    log_probability,
+    read_table,
+    results,
+    save_tables,
+)
+from course_lib.metrics import compare, summarise
+from course_lib.models import load_adapter, load_model, load_tokenizer, lora_config
 from course_lib.presets import get_preset
 from course_lib.prompts import build_prompt
 from course_lib.statistics import wilson
+from course_lib.strategies import STRATEGIES, Strategy
 from course_lib.tasks import load_rows
 
 SETTINGS = get_preset("smoke")
@@ -48,10 +60,13 @@ def test_pairs_are_counted():
     found = compare(table([0, 0, 0, 1, 1, 0]), table([1, 1, 0, 0, 1, 1], "b"))
     assert (found["fixed"], found["broken"], found["both_right"], found["both_wrong"]) == (3, 1, 1, 1)
     assert found["p"] == pytest.approx(0.625)
+    assert found["difference"] == pytest.approx(2 / 6)
+    low, high = found["difference_interval"]
+    assert low < found["difference"] < high
 
 
 def test_the_same_model_twice_is_an_error_not_no_change():
-    same = {s: table([0, 1]) for s in STRATEGIES}
+    same = {s: table([0, 1]) for s in MEASURED}
     with pytest.raises(CourseError, match="was the adapter loaded"):
         results(SETTINGS, 0, 2, 1.5, same, same)
     with pytest.raises(CourseError, match="same questions"):
@@ -59,14 +74,14 @@ def test_the_same_model_twice_is_an_error_not_no_change():
 
 
 def test_results_have_the_stated_form():
-    before = {s: table([0, 0, 1, 0]) for s in STRATEGIES}
-    after = {s: table([1, 1, 1, 0], "b") for s in STRATEGIES}
+    before = {s: table([0, 0, 1, 0]) for s in MEASURED}
+    after = {s: table([1, 1, 1, 0], "b") for s in MEASURED}
     found = results(SETTINGS, 3, 2, 1.5, before, after)
     assert list(found) == ("task preset seed model n train_seconds steps before after paired".split())
     assert (found["n"], found["seed"], found["steps"], found["task"]) == (4, 3, 2, "toy_math")
     assert found["paired"]["fixed"] == 2 and found["paired"]["broken"] == 0
     rates = {"accuracy", "accuracy_interval", "format", "format_interval", "score", "score_interval", "mean_length"}
-    assert all(set(found[when][s]) == rates for when in ("before", "after") for s in STRATEGIES)
+    assert all(set(found[when][s]) == rates for when in ("before", "after") for s in MEASURED)
 
 
 @pytest.fixture(scope="module")
@@ -126,5 +141,86 @@ def test_evaluation_grades_the_other_kinds(model, tokenizer, task):
 
 
 def test_an_unknown_strategy_is_an_error(model, tokenizer):
-    with pytest.raises(SettingError, match="greedy, sampled"):
+    with pytest.raises(SettingError, match="greedy, conservative, standard"):
         generate(model, tokenizer, [build_prompt("How many?")], "wild")
+
+
+def test_every_strategy_decodes_as_it_says(model, tokenizer):
+    rows = load_rows("toy_math", "test", 12)
+    told = {name: evaluate(model, tokenizer, rows, name) for name in STRATEGIES}
+    assert all(len(table) == 12 for table in told.values())
+    greedy = list(told["greedy"]["completion"])
+    cold = evaluate(model, tokenizer, rows, Strategy("cold", 1e-4))  # next to greedy
+    one = evaluate(model, tokenizer, rows, Strategy("one", 1.5, top_k=1))  # only the likeliest token is left
+    assert list(cold["completion"]) == greedy == list(one["completion"])
+    assert list(told["sampled"]["completion"]) != greedy
+    for wrong in ({"temperature": -1.0}, {"temperature": 1.0, "top_p": 0.0}, {"temperature": 1.0, "top_k": -1}):
+        with pytest.raises(SettingError, match="temperature must be"):
+            Strategy("wrong", **wrong)
+
+
+def test_the_temperature_of_the_policy_is_that_of_sampled_alone(model, tokenizer):
+    rows = load_rows("toy_math", "test", 8)
+    cold = evaluate(model, tokenizer, rows, "sampled", temperature=1e-4)
+    assert list(cold["completion"]) == list(evaluate(model, tokenizer, rows, "greedy", temperature=5.0)["completion"])
+
+
+def test_a_function_is_evaluated_like_a_model(model, tokenizer):
+    rows = load_rows("toy_math", "test", 5)
+
+    def ask(prompts):
+        return generate(model, tokenizer, prompts)
+
+    pd.testing.assert_frame_equal(evaluate(ask, None, rows), evaluate(model, tokenizer, rows))
+    with pytest.raises(SettingError, match="its own way"):
+        evaluate(ask, None, rows, "sampled")
+    with pytest.raises(CourseError, match="1 completions for 5"):
+        evaluate(lambda prompts: [Completion("", 0, True)], None, rows)
+
+
+def test_several_samples_are_told_apart(model, tokenizer):
+    rows = load_rows("toy_math", "test", 3)
+    found = evaluate(model, tokenizer, rows, "sampled", samples=4)
+    assert list(found["problem"]) == [0] * 4 + [1] * 4 + [2] * 4 and list(found["sample"]) == [0, 1, 2, 3] * 3
+    assert list(found["gold"][::4]) == [row["answer"] for row in rows] and found["completion"].nunique() > 3
+    for claim in (lambda: summarise(found), lambda: compare(found, found)):
+        with pytest.raises(DataError, match="not independent"):
+            claim()
+    with pytest.raises(DataError, match="nothing to evaluate"):
+        evaluate(model, tokenizer, rows, samples=0)
+
+
+def test_an_adapter_that_has_not_moved_is_an_error(tokenizer):
+    from peft import get_peft_model
+
+    rows = load_rows("toy_math", "test", 2)
+    fresh = get_peft_model(load_model("tiny"), lora_config(SETTINGS)).eval()
+    with pytest.raises(TrainingError, match="not moved"):
+        evaluate(fresh, tokenizer, rows)
+    moved = load_adapter(load_model("tiny"), REFERENCE / "toy_math/06_training/adapter")
+    assert len(evaluate(moved, tokenizer, rows)) == 2
+    assert len(evaluate(moved.merge_and_unload(), tokenizer, rows)) == 2
+
+
+def test_log_probability_is_that_of_the_loss(model, tokenizer):
+    import torch
+
+    prompt, texts = build_prompt("How many?"), ["<answer>3</answer>", "no"]
+    found = log_probability(model, tokenizer, prompt, texts)
+    asked = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False)
+    for text, value in zip(texts, found, strict=True):
+        whole = tokenizer(asked + text + "<end_of_turn>", add_special_tokens=False, return_tensors="pt").input_ids
+        labels = whole.clone()
+        labels[:, : len(tokenizer(asked, add_special_tokens=False).input_ids)] = -100
+        with torch.inference_mode():
+            loss = model(whole, labels=labels).loss
+        assert value == pytest.approx(-float(loss * (labels != -100).sum()), rel=1e-4)
+
+
+def test_saved_tables_come_back(model, tokenizer, tmp_path):
+    found = evaluate(model, tokenizer, load_rows("toy_choice", "test", 6), "sampled")
+    found.loc[0, ["answer", "score"]] = [None, None]
+    save_tables(tmp_path, {"sampled": found}, {"sampled": found})
+    back = read_table(tmp_path / "after_sampled.csv")
+    assert list(back.columns) == list(found.columns) and back["answer"].isna()[0] and back["score"].isna()[0]
+    pd.testing.assert_frame_equal(back, found, check_dtype=False)

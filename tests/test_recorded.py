@@ -12,6 +12,7 @@ import pytest
 from course_lib.artifacts import REFERENCE, read_json
 from course_lib.models import load_model, load_tokenizer
 from course_lib.presets import Preset, get_preset
+from course_lib.report import pictures, read_run
 from course_lib.statistics import mcnemar_exact, wilson
 
 ROOT = Path(__file__).parents[1]
@@ -29,6 +30,19 @@ def test_readme_is_in_sync():
         [sys.executable, "tools/write_readme.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_figure_of_other_data_is_noticed(tmp_path):
+    from write_readme import draw, middle, stale_figures
+
+    images = pictures(read_run(middle()))
+    assert stale_figures(images) == [], "run: make readme"
+    draw(images, tmp_path / "figures")
+    assert stale_figures(images, tmp_path / "figures") == []
+    other = images["training"]._replace(source=images["training"].source.replace("1,0.4375", "1,0.4376"))
+    assert stale_figures(images | {"training": other}, tmp_path / "figures") == ["training"]
+    (tmp_path / "figures/gain.png").unlink()
+    assert stale_figures(images, tmp_path / "figures") == ["gain"]
 
 
 def test_three_seeds_are_recorded():

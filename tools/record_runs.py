@@ -23,7 +23,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from course_lib.artifacts import REFERENCE, read_json, write_json
 from course_lib.errors import TrainingError
-from course_lib.evaluation import measure, results
+from course_lib.evaluation import measure, results, save_tables
 from course_lib.hacks import hack_table, toy_rows
 from course_lib.models import load_adapter, load_model, load_tokenizer, machine
 from course_lib.presets import Preset, get_preset
@@ -95,9 +95,7 @@ def train_and_measure(preset: Preset, suite: Suite, seed: int, run: Path) -> Non
     write_json(run / "05_reward_testing/rewards.json", {"suite": suite.name, "weights": weights})
     for place in (run, run / "07_evaluation"):
         write_json(place / "results.json", found)
-    for when, tables in (("before", before), ("after", after)):
-        for strategy, table in tables.items():
-            table.to_csv(run / "07_evaluation" / f"{when}_{strategy}.csv", index=False)
+    save_tables(run / "07_evaluation", before, after)
 
 
 def record_task(name: str, seed: int, folder: Path) -> None:

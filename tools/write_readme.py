@@ -6,50 +6,64 @@ python tools/write_readme.py --check   # write nothing, fail if README.md is sta
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sys
 from pathlib import Path
 
 import matplotlib
-import pandas as pd
+from PIL import Image
 
 matplotlib.use("Agg")
 
-from course_lib.artifacts import read_json
-from course_lib.plots import before_after_figure, log_figure
+from course_lib.artifacts import read_json, recorded_runs
+from course_lib.metrics import COVERS, over_seeds
+from course_lib.report import Picture, pictures, read_run
+from course_lib.summary import component_rows, markdown, rate, seed_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORDED = ROOT / "recorded"
+FIGURES = RECORDED / "figures"
+MARK = "Source-SHA256"  # key in the PNG files
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 
 
-def rate(side: dict, name: str) -> str:
-    low, high = side[f"{name}_interval"]
-    return f"{100 * side[name]:.1f} ({100 * low:.1f}–{100 * high:.1f})"
+def cell(side: dict, name: str) -> str:
+    return rate(side[name], side[f"{name}_interval"])
 
 
 def seeds(preset: str = "laptop") -> dict[int, dict]:
-    """The recorded runs of a preset: seed to results, log's path and run record."""
+    """The recorded runs of a preset: seed to folder, results and run record."""
     found = {}
-    for folder in sorted((RECORDED / preset).glob("seed-*")):
+    for folder in recorded_runs(preset):
         results = read_json(folder / "results.json")
-        found[results["seed"]] = {
-            "results": results,
-            "log": folder / "06_training" / "log.csv",
-            "record": read_json(folder / "06_training" / "run.json"),
-        }
+        record = read_json(folder / "06_training" / "run.json")
+        found[results["seed"]] = {"folder": folder, "results": results, "record": record}
     return found
+
+
+def middle() -> Path:
+    """The run whose trained model is neither the best nor the worst: the one that the pictures show."""
+    runs = sorted(seeds().values(), key=lambda run: run["results"]["after"]["sampled"]["accuracy"])
+    return runs[len(runs) // 2]["folder"]
 
 
 def block() -> str:
     runs = seeds()
-    first = next(iter(runs.values()))
-    record, preset = first["record"], first["record"]["preset"]
+    shown = read_run(middle())
+    record, preset = shown.run, shown.run["preset"]
     pc = record["machine"]
-    n = first["results"]["n"]
     seconds = [run["results"]["train_seconds"] for run in runs.values()]
+    images = pictures(shown)
     lines = [
-        f"Recorded runs with the laptop preset, {n} held-out problems of `{preset['task']}`, rates in % with 95 % "
-        "Wilson intervals:",
+        f"{len(runs)} recorded runs with the laptop preset, each with its own training seed, on "
+        f"{shown.results['n']} held-out problems of `{preset['task']}`:",
+        "",
+        markdown(seed_rows(over_seeds([run["results"] for run in runs.values()]))),
+        "",
+        COVERS,
+        "",
+        f"Seed by seed, with 95 % Wilson intervals (the pictures show seed {record['seed']}):",
         "",
         "| seed | | base model | trained model |",
         "|---|---|---|---|",
@@ -59,7 +73,7 @@ def block() -> str:
         for i, (strategy, name) in enumerate([("greedy", "accuracy"), ("sampled", "accuracy"), ("sampled", "format")]):
             label = seed if i == 0 else ""
             lines.append(
-                f"| {label} | {name}, {strategy} | {rate(before[strategy], name)} | {rate(after[strategy], name)} |"
+                f"| {label} | {name}, {strategy} | {cell(before[strategy], name)} | {cell(after[strategy], name)} |"
             )
         length = [f"{side['sampled']['mean_length']:.1f} tokens" for side in (before, after)]
         lines.append(f"| | mean length, sampled | {length[0]} | {length[1]} |")
@@ -74,10 +88,15 @@ def block() -> str:
         f"({pc['cpu']}, {pc['cores']} cores; Python {pc['python']}, torch {pc['torch']}, "
         f"transformers {pc['transformers']}, TRL {pc['trl']}, PEFT {pc['peft']}).",
         "",
-        "![Accuracy and format before and after training, greedy and sampled, with intervals]"
-        "(recorded/figures/before_after.png)",
+        image("before_after", images),
         "",
-        "![Reward with its components, and completion length, by training step](recorded/figures/training.png)",
+        image("training", images),
+        "",
+        f"Where the gain comes from (sampled completions, seed {record['seed']}; the composite is the weighted sum):",
+        "",
+        markdown(component_rows(shown.details["sampled"]["components"])),
+        "",
+        image("gain", images),
         "",
         other_tasks(),
         "",
@@ -88,6 +107,10 @@ def block() -> str:
     if (RECORDED / "soak.json").exists():
         lines += ["", soak()]
     return "\n".join(lines)
+
+
+def image(name: str, images: dict[str, Picture]) -> str:
+    return f"![{images[name].alt}](recorded/figures/{name}.png)"
 
 
 def other_tasks() -> str:
@@ -105,8 +128,8 @@ def other_tasks() -> str:
     for task, runs in records.items():
         for run in runs:
             before, after = (run["results"][when]["sampled"] for when in ("before", "after"))
-            cells = [rate(before, "accuracy"), rate(after, "accuracy"), rate(before, "score"), rate(after, "score")]
-            cells += [rate(after, "format"), f"{run['results']['train_seconds']:.0f}"]
+            cells = [cell(before, "accuracy"), cell(after, "accuracy"), cell(before, "score"), cell(after, "score")]
+            cells += [cell(after, "format"), f"{run['results']['train_seconds']:.0f}"]
             lines.append(f"| `{task}` | {run['results']['seed']} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -114,8 +137,8 @@ def other_tasks() -> str:
 def controls() -> str:
     constant = read_json(RECORDED / "controls" / "constant.json")
     coin = read_json(RECORDED / "controls" / "coin.json")
-    after = {s: rate(coin["after"][s], "accuracy") for s in ("greedy", "sampled")}
-    before = {s: rate(coin["before"][s], "accuracy") for s in ("greedy", "sampled")}
+    after = {s: cell(coin["after"][s], "accuracy") for s in ("greedy", "sampled")}
+    before = {s: cell(coin["before"][s], "accuracy") for s in ("greedy", "sampled")}
     return (
         "It is the rewards that teach. The same run with a constant reward: "
         f"“{constant['outcome']}”. With a coin for a reward: accuracy "
@@ -155,15 +178,28 @@ def soak() -> str:
     )
 
 
-def figures() -> None:
-    folder = RECORDED / "figures"
+def mark(picture: Picture) -> str:
+    """The SHA-256 of the data that a picture is drawn from; it stands in the PNG file."""
+    return hashlib.sha256(json.dumps(picture.source, sort_keys=True).encode()).hexdigest()
+
+
+def stale_figures(images: dict[str, Picture], folder: Path = FIGURES) -> list[str]:
+    """The names of the pictures that are missing or were drawn from other data."""
+
+    def drawn_from(path: Path) -> str | None:
+        if not path.exists():
+            return None
+        with Image.open(path) as file:
+            return file.info.get(MARK)
+
+    return [name for name, picture in images.items() if drawn_from(folder / f"{name}.png") != mark(picture)]
+
+
+def draw(images: dict[str, Picture], folder: Path = FIGURES) -> None:
     folder.mkdir(exist_ok=True)
-    runs = seeds()
-    middle = sorted(runs, key=lambda s: runs[s]["results"]["after"]["sampled"]["accuracy"])[len(runs) // 2]
-    run = runs[middle]
-    options = {"dpi": 110, "metadata": {"Software": None}}
-    before_after_figure(run["results"]).savefig(folder / "before_after.png", **options)
-    log_figure(pd.read_csv(run["log"])).savefig(folder / "training.png", **options)
+    for name, picture in images.items():
+        metadata = {"Software": None, MARK: mark(picture)}
+        picture.figure.savefig(folder / f"{name}.png", dpi=110, metadata=metadata)
 
 
 def main() -> None:
@@ -171,11 +207,14 @@ def main() -> None:
     text = path.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
     fresh = f"{before}{BEGIN}\n{block()}\n{END}{rest.split(END)[1]}"
+    images = pictures(read_run(middle()))
     if "--check" in sys.argv[1:]:
+        if stale := stale_figures(images):
+            sys.exit(f"{', '.join(stale)} in recorded/figures: not drawn from what is in recorded/; run: make readme")
         if fresh != text:
             sys.exit("README.md does not say what recorded/ says; run: make readme")
         return
-    figures()
+    draw(images)
     path.write_text(fresh, encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Checks of part 7: how many problems, and pass@k."""
+"""Checks of part 7: how many problems, pass@k, and the interval of a gain."""
 
 from __future__ import annotations
 
@@ -68,3 +68,45 @@ def pass_at_k(answer) -> None:
         if k > n - c:
             raise Incorrect(f"{said}: with {n - c} wrong ones, {k} draws always hold a right one")
         raise Incorrect(f"{said}: count the choices of {k} that hold no right one")
+
+
+@exercise(
+    part=7,
+    title="How sure is a gain?",
+    difficulty=3,
+    minutes=12,
+    hints=(
+        "drawn = rng.integers(0, n, n) are the places of the drawn problems; before[drawn] are their old answers.",
+        "Use the same drawn for before and after, append (after[drawn] - before[drawn]).mean(), then np.quantile.",
+    ),
+)
+def gain_interval(answer) -> None:
+    import numpy as np
+
+    # (n, right in both, fixed, broken); the standard error of a paired gain is sqrt(changed - gain^2) / sqrt(n).
+    for n, both, fixed, broken in [(400, 200, 24, 8), (100, 60, 10, 0), (300, 0, 90, 60)]:
+        before = np.zeros(n)
+        after = np.zeros(n)
+        before[: both + broken] = 1
+        after[:both] = 1
+        after[both + broken : both + broken + fixed] = 1
+        gain = (fixed - broken) / n
+        paired = ((fixed + broken) / n - gain**2) ** 0.5 / n**0.5
+        apart = (before.var() / n + after.var() / n) ** 0.5
+        got = answer(before, after, np.random.default_rng(0))
+        if not isinstance(got, tuple | list | np.ndarray) or len(got) != 2:
+            raise Incorrect(f"return two numbers, (low, high), not {got!r}")
+        low, high = (float(end) for end in got)
+        width, wanted = (high - low) / 2, Z * paired
+        said = f"with {fixed} fixed and {broken} broken of {n}, ({low:.3f}, {high:.3f})"
+        if width < 0.02 * wanted:
+            raise Incorrect(f"{said} has no width: draw with repetition, and draw anew each time")
+        if abs((low + high) / 2 + gain) < 0.5 * abs(gain):
+            raise Incorrect(f"{said} has the wrong sign: the gain is after minus before")
+        if abs((low + high) / 2 - gain) > 0.25 * wanted + 0.5 / n:
+            raise Incorrect(f"{said} does not lie around the gain, {gain:.3f}")
+        if abs(width / wanted - 1) <= 0.12:
+            continue
+        if abs(width / (Z * apart) - 1) <= 0.12:
+            raise Incorrect(f"{said} is too wide: before and after were drawn apart; use the same problems for both")
+        raise Incorrect(f"{said} should be {wanted:.3f} to each side: take the 2.5 % and 97.5 % quantiles")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from course_lib.artifacts import Run, read_json, write_json
 from course_lib.errors import DataError, SettingError
+from course_lib.grading import kind_of
 from course_lib.presets import Preset
 from course_lib.prompts import DEFAULT_STYLE, DEFAULT_TAGS, PromptStyle, Tags, build_prompt
 from course_lib.tasks import files, gsm8k, openrubrics, quality, race, toy_choice, toy_math, toy_rubric
@@ -38,6 +39,7 @@ __all__ = [
     "rows_of",
     "save_rows",
     "saved_rows",
+    "with_style",
 ]
 
 KEPT = "question answer options passage group signature steps worked reference chosen rejected".split()
@@ -139,6 +141,11 @@ def _draw(
     for row in _raw_rows(name, split, n, seed, path, columns):
         if asked := _ask(row, kind, tags, style, fits):
             yield {"prompt": asked["prompt"], "task": name} | {k: row[k] for k in KEPT if k in row} | asked
+
+
+def with_style(rows: Sequence[dict], style: PromptStyle, tags: Tags = DEFAULT_TAGS) -> list[dict]:
+    """The same problems, asked in another way: rows with a new ``prompt``."""
+    return [row | _ask(row, kind_of(row["task"]), tags, style, None) for row in rows]
 
 
 def _raw_rows(name: str, split: str, n: int | None, seed: int, path, columns) -> list[dict]:

@@ -2,6 +2,8 @@
 
 from math import ceil, comb, sqrt
 
+import numpy as np
+
 from course_lib.statistics import wilson
 
 
@@ -45,6 +47,35 @@ def fails_when_few_are_wrong(n, c, k):
     return 0.0 if n - c < k else 1 - comb(n - c, k) / comb(n, k)
 
 
+def _quantiles(draw, low=0.025, high=0.975, times=2000):
+    gains = [draw() for _ in range(times)]
+    return np.quantile(gains, low), np.quantile(gains, high)
+
+
+def drawn_apart(before, after, rng):
+    n = len(before)
+    return _quantiles(lambda: after[rng.integers(0, n, n)].mean() - before[rng.integers(0, n, n)].mean())
+
+
+def without_repetition(before, after, rng):
+    gains = after - before
+    return _quantiles(lambda: gains[rng.permutation(len(gains))].mean())
+
+
+def wrong_way_round(before, after, rng):
+    gains = before - after
+    return _quantiles(lambda: rng.choice(gains, len(gains)).mean())
+
+
+def half_of_it(before, after, rng):
+    gains = after - before
+    return _quantiles(lambda: rng.choice(gains, len(gains)).mean(), 0.25, 0.75)
+
+
+def rate_after(before, after, rng):
+    return _quantiles(lambda: rng.choice(after, len(after)).mean())
+
+
 WRONG = {
     "part_7.problems_needed": [
         ("whole width instead of half", whole_width, "whole width"),
@@ -58,5 +89,13 @@ WRONG = {
         ("the probability of none", none_right, "none is right"),
         ("pass@1 for every k", single, "count the choices"),
         ("few wrong ones forgotten", fails_when_few_are_wrong, "always hold a right one"),
+    ],
+    "part_7.gain_interval": [
+        ("before and after drawn apart", drawn_apart, "drawn apart"),
+        ("without repetition", without_repetition, "no width"),
+        ("before minus after", wrong_way_round, "wrong sign"),
+        ("quartiles", half_of_it, "97.5 % quantiles"),
+        ("the rate after, not the gain", rate_after, "around the gain"),
+        ("the gain alone", lambda before, after, rng: (after - before).mean(), "two numbers"),
     ],
 }
