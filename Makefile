@@ -18,8 +18,9 @@ PY := $(VENV)/bin/python
 PYTEST := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 MPLBACKEND=Agg $(PY) -m pytest -q
 STAMP := $(VENV)/installed
 UNSLOTH := .venv-unsloth/installed
+LM_EVAL := .venv-lm-eval/installed
 
-.PHONY: setup unsloth workbook run smoke test check fuzz soak fresh lint notebooks bench memory record readme drift tiny clean
+.PHONY: setup unsloth workbook run smoke test check fuzz soak fresh lint notebooks bench lm-eval memory record readme drift tiny clean
 
 setup: $(STAMP)
 
@@ -41,7 +42,7 @@ smoke: $(STAMP)
 	$(PY) tools/run_course.py --preset smoke --seed $(SEED) $(OTHER_DATA)
 
 # Lint, generated files, every test, every notebook; one chapter with nbmake too, as learners' CI would.
-test: lint $(UNSLOTH)
+test: lint $(UNSLOTH) $(LM_EVAL)
 	$(PYTEST) -n 2 --dist loadgroup -m "not learning"
 	HF_HUB_OFFLINE=1 $(PY) -m pytest -q -m learning
 	COURSE_PRESET=smoke COURSE_RUNS=$$(mktemp -d) $(PYTEST) --nbmake notebooks/01_setup.ipynb
@@ -78,6 +79,10 @@ bench: $(STAMP)
 memory: $(STAMP)
 	$(PY) tools/measure_memory.py
 
+# The exported model asked by lm-evaluation-harness, in an environment of its own: the same accuracy?   MODEL=runs/...
+lm-eval: $(LM_EVAL)
+	HF_HUB_OFFLINE=1 $(PY) tools/lm_eval_check.py $(if $(MODEL),--model "$(MODEL)")
+
 # The recorded runs that README and the chapters quote (about three quarters of an hour), then README itself.
 record: $(STAMP)
 	$(PY) tools/record_runs.py
@@ -94,12 +99,16 @@ tiny: $(STAMP)
 	$(PY) tools/make_tiny_gemma.py
 
 clean:
-	rm -rf $(VENV) .venv-unsloth runs
+	rm -rf $(VENV) .venv-unsloth .venv-lm-eval runs
 
 $(STAMP): requirements.txt pyproject.toml tools/make_venv.py
 	$(PYTHON) tools/make_venv.py $(VENV)
 	touch $@
 
-$(UNSLOTH): requirements-unsloth.txt tools/make_unsloth_venv.py $(STAMP)
-	$(PY) tools/make_unsloth_venv.py .venv-unsloth
+$(UNSLOTH): requirements-unsloth.txt tools/make_extra_venv.py $(STAMP)
+	$(PY) tools/make_extra_venv.py .venv-unsloth requirements-unsloth.txt --no-deps
+	touch $@
+
+$(LM_EVAL): requirements-lm-eval.txt tools/make_extra_venv.py $(STAMP)
+	$(PY) tools/make_extra_venv.py .venv-lm-eval requirements-lm-eval.txt
 	touch $@

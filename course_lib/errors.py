@@ -27,3 +27,7 @@ class RewardError(TrainingError):
 
 class InstallError(CourseError):
     """What the course needs is not there, and cannot be installed."""
+
+
+class ExportError(CourseError):
+    """A model that cannot be exported in the form asked for, or an export that is not the same model."""

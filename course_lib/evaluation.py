@@ -29,11 +29,15 @@ PATIENCE = 5  # seconds until a progress bar appears
 
 @dataclass(frozen=True)
 class Completion:
-    """What the model wrote (special tokens left out), how long it was in tokens, whether it ended itself."""
+    """What the model wrote (special tokens left out), how long it was in tokens, whether it ended itself.
+
+    ``ids`` are its tokens, the one that ended it among them.
+    """
 
     text: str
     tokens: int
     ended: bool
+    ids: tuple[int, ...] = ()
 
 
 Ask = Callable[[list[list[dict]]], Sequence[Completion]]  # prompts (messages) to completions, whatever is behind it
@@ -86,7 +90,7 @@ def generate(
                 end = next((i for i, token in enumerate(ids) if token in EOS_IDS), None)
                 ids = ids if end is None else ids[: end + 1]
                 text = tokenizer.decode(ids, skip_special_tokens=True)
-                completions.append(Completion(text, len(ids), end is not None))
+                completions.append(Completion(text, len(ids), end is not None, tuple(ids)))
     return completions
 
 

@@ -128,12 +128,12 @@ def _png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def _rewards(record: dict, suite: Suite | None) -> list[list[str]]:
-    """Name, weight and first line of the description of each reward of a recorded suite, header first."""
+def rewards_of(record: dict) -> list[list[str]]:
+    """Name, weight and first line of the description of each reward of a recorded suite."""
+    suite = known_suite(record)
     docs = {f.__name__: f.__doc__ or "" for f in suite.rewards} if suite else {}
     about = {name: text.strip().split("\n")[0].replace("``", "") for name, text in docs.items()}
-    lines = [[name, f"{weight:g}", about.get(name, "")] for name, weight in record["weights"].items()]
-    return [["reward", "weight", "what it gives"], *lines]
+    return [[name, f"{weight:g}", about.get(name, "")] for name, weight in record["weights"].items()]
 
 
 def _prompt(preset: Preset, question: str) -> str:
@@ -163,7 +163,7 @@ def report_parts(run_root: Path, author: str = "", link: str = "", others: Seque
         "prompt": _prompt(preset, asked),
         "wanted": "Rubric" if preset.kind == "rubric" else "Right answer",
         "shots": preset.shots,
-        "rewards": _rewards(run.run["suite"], run.suite),
+        "rewards": [["reward", "weight", "what it gives"], *rewards_of(run.run["suite"])],
         "settings": [["setting", "value"], *([k, str(v)] for k, v in run.run["preset"].items()),
                      ["seed", str(run.run["seed"])]],
         "table_rows": result_rows(results, run.details),

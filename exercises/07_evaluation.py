@@ -19,8 +19,8 @@
 # [![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/OWNER/REPOSITORY/blob/main/exercises/07_evaluation.ipynb)
 
 # %% [markdown]
-# Two exercises for chapter 7: how many problems a claim needs, and what a model *could* answer. Each cell ends with
-# its check. `part_7.problems_needed.hint()` and `.hint(2)` help.
+# Three exercises for chapter 7: how many problems a claim needs, what a model *could* answer, and how sure a gain is.
+# Each cell ends with its check. `part_7.problems_needed.hint()` and `.hint(2)` help.
 
 # %% tags=["parameters"]
 preset = "auto"
@@ -37,6 +37,8 @@ importlib.import_module("course_lib.bootstrap").ensure(preset)
 
 # %%
 from math import comb
+
+import numpy as np
 
 from course_lib.checkers import part_7
 from course_lib.presets import get_preset
@@ -84,3 +86,24 @@ def pass_at_k(n, c, k):
 
 
 part_7.pass_at_k.check(pass_at_k)
+
+
+# %% [markdown]
+# ## Exercise 3: how sure is a gain?
+#
+# *Difficulty 3 of 5, 12 minutes.* **Why it matters**: two rates with an interval each do not say how sure their
+# difference is. The same problems were asked twice, and an easy one is easy both times.
+#
+# Write `gain_interval`. `before` and `after` are arrays with 1 for right and 0 for wrong, problem by problem. Draw
+# n of the n problems again, with repetition, 2000 times; each time take the mean of after minus before *over the drawn
+# problems*. Return the 2.5 % and the 97.5 % quantile of these 2000 differences (`np.quantile`). `rng.integers(0, n, n)`
+# draws n problems.
+
+# %% tags=["exercise"]
+def gain_interval(before, after, rng):
+    """The 95 % paired bootstrap interval of the gain, as (low, high)."""
+    # Write your code here
+    raise NotImplementedError("Exercise: write gain_interval")
+
+
+part_7.gain_interval.check(gain_interval)

@@ -19,8 +19,8 @@
 # [![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/OWNER/REPOSITORY/blob/main/exercises/08_export.ipynb)
 
 # %% [markdown]
-# Two exercises for chapter 8: a tool for finding out where an export goes wrong, and the way back from a merged model
-# to an adapter. Each cell ends with its check. `part_8.first_difference.hint()` and `.hint(2)` help.
+# Three exercises for chapter 8: a tool for finding out where an export goes wrong, the way back from a merged model
+# to an adapter, and the part of a conversion to GGUF that goes wrong in silence. Each cell ends with its check. `part_8.first_difference.hint()` and `.hint(2)` help.
 
 # %% tags=["parameters"]
 preset = "auto"
@@ -86,3 +86,28 @@ def extract_adapter(before, after, rank):
 
 
 part_8.extract_adapter.check(extract_adapter)
+
+
+# %% [markdown]
+# ## Exercise 3: a weight for llama.cpp
+#
+# *Difficulty 2 of 5, 10 minutes.* **Why it matters**: two programs that run the same architecture may store it
+# differently. A conversion that forgets this writes a file that loads, runs and talks nonsense.
+#
+# Write `convert_weight`. It takes the name and the value of one weight of a Gemma 3 as `transformers` has it, and
+# returns what a GGUF file in float16 holds:
+#
+# - norms (their names end in `norm.weight`): Gemma multiplies by 1 + w, llama.cpp by w. They stay float32;
+# - `lm_head.weight` is the embedding once more: `None`, since the file holds it once;
+# - everything else in float16, unchanged.
+#
+# The model that the weights come from must stay as it is.
+
+# %% tags=["exercise"]
+def convert_weight(name, weight):
+    """What a float16 GGUF file holds for one weight of a Gemma 3; None for what it leaves out."""
+    # Write your code here
+    raise NotImplementedError("Exercise: write convert_weight")
+
+
+part_8.convert_weight.check(convert_weight)

@@ -21,12 +21,13 @@
 # After this chapter you will be able to
 #
 # - merge a LoRA adapter into its base model, by hand for one layer and with PEFT for all;
-# - prove that the exported model is the one that you evaluated: logits, greedy completions, checksums;
+# - export a model as an adapter, as a merged model and as GGUF, and say which is for whom;
+# - prove that each is the model that you evaluated: logits, greedy tokens, checksums;
 # - choose a precision for the file, knowing what it costs;
-# - load the result with nothing but `transformers`.
+# - publish it with a card that carries your measured results, and load it again with nothing but that card.
 #
-# **Time**: under a minute of computing on two CPU cores, 15 minutes of reading. **Needs**: the adapter of chapter 6.
-# Where you have not run it, the course's own adapter is used.
+# **Time**: one to two minutes of computing on two CPU cores, 20 minutes of reading. **Needs**: the adapter of chapter
+# 6 and the results of chapter 7. Where you have not run them, the course's own are used.
 
 # %% tags=["parameters"]
 preset = "auto"
@@ -42,19 +43,20 @@ if not importlib.util.find_spec("course_lib"):
 importlib.import_module("course_lib.bootstrap").ensure(preset)
 
 # %%
-import hashlib
-import shutil
-
 import matplotlib.pyplot as plt
 import pandas as pd
 import torch
 from IPython.display import display
 
-from course_lib.artifacts import Run, write_json
+from course_lib import llama
+from course_lib.artifacts import Run, read_json, write_json
+from course_lib.errors import ExportError
 from course_lib.evaluation import generate
+from course_lib.export import TOLERANCES, export_adapter, export_gguf, export_merged, largest_gap, verify_export
+from course_lib.publish import push_to_hub
 from course_lib.models import load_adapter, load_model, load_tokenizer, verify_checksums
 from course_lib.presets import get_preset
-from course_lib.prompts import build_prompt
+from course_lib.prompts import build_prompt, instruction
 from course_lib.rollouts import QUESTION
 from course_lib.tasks import saved_rows
 
@@ -124,96 +126,95 @@ print(f"PEFT against by hand, largest difference: {(weight - by_hand).abs().max(
 assert torch.allclose(weight, by_hand, atol=1e-6)
 
 # %% [markdown]
-# ## Save
+# ## Three forms
 #
-# Four things make a model folder: the weights, the configuration, the generation settings (where to stop, for
-# instance), and the tokenizer *with the chat template*. The template is the part that gets lost most often. A model
-# that is asked in another form than it was trained in answers badly, and nothing tells you why.
+# | form | for whom | what it needs |
+# |---|---|---|
+# | adapter | whoever has the base model already, or many adapters | the base model, PEFT |
+# | merged (safetensors) | everybody with `transformers`, TRL, vLLM | nothing else |
+# | GGUF | llama.cpp and Ollama: laptops, phones, no Python | nothing else |
+#
+# A folder in the first two forms also holds the configuration, the generation settings (where to stop, for instance)
+# and the tokenizer *with the chat template*. The template is the part that gets lost most often. A model that is asked
+# in another form than it was trained in answers badly, and nothing tells you why.
 
 # %%
-merged_folder = folder / "merged"
-shutil.rmtree(merged_folder, ignore_errors=True)
-plain.save_pretrained(merged_folder)
-tokenizer.save_pretrained(merged_folder)
-
-
-def checksum(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-files = sorted(path for path in merged_folder.iterdir() if path.is_file())
-(merged_folder / "SHA256SUMS").write_text("".join(f"{checksum(path)}  {path.name}\n" for path in files))
-table = [(path.name, path.stat().st_size / 1e3, checksum(path)[:12]) for path in files]
-display(pd.DataFrame(table, columns=["file", "kB", "SHA-256 (start)"]).round(1))
+forms = [
+    export_adapter(adapted, tokenizer, folder / "adapter", settings.model),
+    export_merged(adapted, tokenizer, folder / "merged"),
+]
+merged_folder = forms[1]
+verify_checksums(merged_folder)
+print((merged_folder / "SHA256SUMS").read_text())
 
 # %% [markdown]
 # `SHA256SUMS` lets whoever downloads the folder make sure that nothing was damaged on the way. The course's library
 # checks the tiny base model in just this way each time it is loaded.
 
 # %%
-verify_checksums(merged_folder)
-adapter_file = adapter_folder / "adapter_model.safetensors"
-sizes = {
-    "adapter": adapter_file.stat().st_size,
-    "merged": sum(path.stat().st_size for path in merged_folder.glob("*.safetensors")),
-}
-print("checksums agree;", ", ".join(f"{name} {size / 1e6:.2f} MB" for name, size in sizes.items()))
+sizes = {path.name: sum(file.stat().st_size for file in path.glob("*.safetensors")) for path in forms}
+print(", ".join(f"{name} {size / 1e6:.2f} MB" for name, size in sizes.items()))
 print(f"the adapter is {sizes['adapter'] / sizes['merged']:.1%} of the merged model")
 
 # %% [markdown]
 # The tiny model makes the adapter look large. In Gemma 3 1B, r is as small while the matrices are much larger:
 # 6.5 million numbers at r = 8, against a billion.
+#
+# ### GGUF
+#
+# A GGUF file holds weights, settings, tokenizer and chat template in one. Writing it is not mere copying. Gemma's norms
+# multiply by $1 + w$ where llama.cpp multiplies by $w$, so 1 has to be added to each. And the tokenizer must be
+# described in llama.cpp's terms. Mistakes here do not crash: the model just gets worse. So the file is tested below,
+# by llama.cpp itself.
+#
+# For Gemma 3 1B there are well-kept converters, and `export_gguf` says which. Beside the file it writes a `Modelfile`,
+# from which Ollama makes a model (`ollama create my-model -f Modelfile`).
+
+# %%
+try:
+    told = instruction(kind=settings.kind, style=settings.style)
+    gguf_file = export_gguf(adapted, tokenizer, folder / "gguf", told, settings.max_completion_length)
+    print((gguf_file.parent / "Modelfile").read_text())
+    if llama.available():
+        forms.append(gguf_file)
+except ExportError as error:
+    print(error)
 
 # %% [markdown]
+# The instruction stands in the user turn of the template, where it stood in training. A user of the model then only
+# types the question.
+#
 # ## Is it the same model?
 #
-# A file that loads is not yet the model that you measured. So load it fresh, from the folder alone, and compare with
-# the adapted model of chapter 7 on held-out prompts. Two measures:
+# A file that loads is not yet the model that you measured. So load each form fresh, from its files alone, and compare
+# it with the adapted model of chapter 7 on held-out prompts. Two measures:
 #
-# 1. **Logits** at every position of prompt and completion. Tolerance: 0.001, with logits that reach tens.
-# 2. **Greedy completions**, word for word. Here there is no tolerance: each has to be the same.
+# 1. **Logits** at every position. llama.cpp reports only log-probabilities, so there it is these.
+# 2. **Greedy completions**, token for token. Here there is no tolerance: each has to be the same.
+#
+# The tolerances, stated before looking. GGUF gets more room: we write it in float16, and llama.cpp rounds in between.
 
 # %%
-TOLERANCE = 1e-3
-reloaded = load_model(str(merged_folder))
+print(TOLERANCES)
 prompts = [row["prompt"] for row in rows]
 options = {"max_new_tokens": settings.max_completion_length, "batch_size": settings.eval_batch}
-wanted = generate(adapted, tokenizer, prompts, **options)
-got = generate(reloaded, load_tokenizer(str(merged_folder)), prompts, **options)
-agreement = sum(one == other for one, other in zip(wanted, got, strict=True)) / len(prompts)
-print(f"{agreement:.0%} of {len(prompts)} greedy completions are the same")
-
-# %%
-texts = [
-    tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False) + done.text
-    for prompt, done in zip(prompts, wanted, strict=True)
-]
-
-
-@torch.inference_mode()
-def logits(model):
-    """One row of logits for each token of each text."""
-    found = []
-    for text in texts:
-        batch = tokenizer(text, return_tensors="pt", add_special_tokens=False).to(model.device)
-        found.append(model(**batch).logits[0].float().cpu())
-    return torch.cat(found)
-
-
-reference = logits(adapted)
-difference = (logits(reloaded) - reference).abs().max().item()
-print(f"{len(reference)} positions, logits up to {reference.abs().max():.1f}, largest difference {difference:.1e}")
-assert difference < TOLERANCE and agreement == 1.0, "the exported model is not the one that was evaluated"
+agreement = verify_export(adapted, tokenizer, forms, prompts, settings.model, **options)
+display(agreement)
 
 # %% [markdown]
+# The GGUF file was loaded and run by llama.cpp, with its own code for every layer, its own tokenizer and its own
+# reading of the chat template; it shares no line with `transformers`. That it writes the same tokens is strong evidence
+# that both compute what Gemma 3 is.
+#
 # The test must be able to fail. Compared with the *base* model, it does:
 
 # %%
+wanted = generate(adapted, tokenizer, prompts, **options)
 base = load_model(settings.model)
-told = generate(base, tokenizer, prompts, **options)
-same = sum(one == other for one, other in zip(wanted, told, strict=True)) / len(prompts)
-base_difference = (logits(base) - reference).abs().max().item()
-print(f"base model: largest difference {base_difference:.2f}, {same:.0%} of the completions the same")
+base_told = generate(base, tokenizer, prompts, **options)
+same = sum(one.ids == other.ids for one, other in zip(wanted, base_told, strict=True)) / len(prompts)
+gap = largest_gap(adapted, base, tokenizer, prompts, wanted)
+print(f"base model: largest difference {gap:.2f}, {same:.0%} of the completions the same")
 
 # %% [markdown]
 # (With `smoke`, some completions may still be the same. The logits show the difference even so.)
@@ -243,18 +244,18 @@ formats = {
 }
 
 # %%
+reloaded = load_model(str(merged_folder))
 state = {name: tensor.clone() for name, tensor in reloaded.state_dict().items()}
 count = sum(parameter.numel() for parameter in reloaded.parameters())
 costs = []
 for name, (size, rounded) in formats.items():
     reloaded.load_state_dict({key: rounded(tensor) for key, tensor in state.items()})
     told = generate(reloaded, tokenizer, prompts, **options)
-    same = sum(one == other for one, other in zip(wanted, told, strict=True)) / len(prompts)
-    error = (logits(reloaded) - reference).abs().max().item()
+    same = sum(one.ids == other.ids for one, other in zip(wanted, told, strict=True)) / len(prompts)
+    error = largest_gap(adapted, reloaded, tokenizer, prompts, wanted)
     costs.append(
         {"format": name, "MB": count * size / 1e6, "largest logit difference": error, "same completions": same}
     )
-reloaded.load_state_dict(state)
 costs = pd.DataFrame(costs)
 display(costs.round({"MB": 2, "largest logit difference": 5, "same completions": 3}))
 
@@ -282,10 +283,7 @@ plt.show()
 # ## Load it anywhere
 #
 # No course library, no PEFT: this is all that a user of your model has to write. The instruction belongs in the
-# user turn, word for word as in training. Here is the text that the model expects:
-
-# %%
-print(build_prompt(QUESTION)[0]["content"])
+# user turn, word for word as in training.
 
 # %%
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -302,32 +300,61 @@ print("stops at tokens", model.generation_config.eos_token_id)
 # The last line matters. Gemma ends its turn with the token `<end_of_turn>`, number 106. If `generation_config.json`
 # did not list it, the model would not stop after its answer: it would repeat `<end_of_turn>` up to the limit, and
 # another model would write a new turn.
+#
+# ## Publish it
+#
+# Others can only use what they can judge. So a model on the Hugging Face Hub has a *card*: what it is, what it was made
+# from and how, how well it does with which uncertainty, where it fails, and code that loads it. The measured rates also
+# go into the card's metadata (`model-index`), where programs find them. None of it is typed: the card is written from
+# `results.json` of chapter 7 and `run.json` of chapter 6.
+#
+# A **dry run** is the default. It writes exactly what would be pushed, so that you can read it first. Paths of your
+# machine are left out.
 
 # %%
+results = read_json(run.find("07_evaluation/results.json"))
+record = read_json(run.find("06_training/run.json"))
+push = push_to_hub(merged_folder, "your-name/gemma-that-reasons", results, record, folder / "hub")
+print("Would be pushed:", ", ".join(sorted(path.name for path in push.folder.iterdir())))
+card = (push.folder / "README.md").read_text()
+print(card.split("## How to use it")[0])
+
+# %% [markdown]
+# The rest of the card is in the folder; the code in it is that of the last section. The metadata name no base model here, since the tiny model is not on the Hub.
+# With Gemma 3 1B they do, and the card carries Gemma's licence.
+#
+# To push for real, put a token that may write into the environment variable `HF_TOKEN` (never into a notebook, which
+# gets saved and shared), and add `dry_run=False`. The repository starts out private. If the network fails, what was
+# prepared is still there.
+
+# %%
+merged = agreement[agreement["form"].str.startswith("merged")].iloc[0]
 export = {
     "base": settings.model,
     "prompts": len(prompts),
-    "tolerance": TOLERANCE,
-    "max_logit_difference": difference,
-    "token_agreement": agreement,
+    "tolerance": merged["tolerance"],
+    "max_logit_difference": merged["largest difference"],
+    "token_agreement": merged["same completions"],
     "sizes": sizes,
+    "forms": agreement.to_dict("records"),
     "precision": costs.to_dict("records"),
 }
-print("Written:", write_json(folder / "export.json", export), "and", merged_folder)
+print("Written:", write_json(folder / "export.json", export), "and", ", ".join(path.name for path in forms))
 
 # %% [markdown]
 # ## What to remember
 #
 # - Merging adds $\frac{\alpha}{r}BA$ to W: same function, plain model, no PEFT needed.
 # - A model folder is weights, configuration, generation settings and tokenizer *with its chat template*.
-# - Prove the export: fresh load, logits within a stated tolerance, the same greedy completions, checksums. And see the
+# - Prove every export: fresh load, logits within a stated tolerance, the same greedy tokens, checksums. And see the
 #   test fail on the base model.
 # - Rounding changes the model. Evaluate the file that you ship.
+# - Publish measured results with their uncertainty and limits; look at a dry run first; keep the token out of files.
 #
 # ## Exercises
 #
 # `exercises/08_export`: find where two token sequences part; go the other way and extract an adapter from a merged
-# model.
+# model; convert weights for llama.cpp.
 #
 # ## Next
 #

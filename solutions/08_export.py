@@ -18,8 +18,8 @@
 # [![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/OWNER/REPOSITORY/blob/main/solutions/08_export.ipynb)
 
 # %% [markdown]
-# Two exercises for chapter 8: a tool for finding out where an export goes wrong, and the way back from a merged model
-# to an adapter. Each cell ends with its check. `part_8.first_difference.hint()` and `.hint(2)` help.
+# Three exercises for chapter 8: a tool for finding out where an export goes wrong, the way back from a merged model
+# to an adapter, and the part of a conversion to GGUF that goes wrong in silence. Each cell ends with its check. `part_8.first_difference.hint()` and `.hint(2)` help.
 
 # %% tags=["parameters"]
 preset = "auto"
@@ -118,3 +118,55 @@ for rank in (1, 2, 4, 8):
     small_a, small_b = extract_adapter(base, merged, rank)
     left = (merged - base - small_b @ small_a).norm() / (merged - base).norm()
     print(f"rank {rank}: {left:.1%} of the change is missing")
+
+# %% [markdown]
+# ## Exercise 3: a weight for llama.cpp
+#
+# *Difficulty 2 of 5, 10 minutes.* **Why it matters**: two programs that run the same architecture may store it
+# differently. A conversion that forgets this writes a file that loads, runs and talks nonsense.
+#
+# Write `convert_weight`. It takes the name and the value of one weight of a Gemma 3 as `transformers` has it, and
+# returns what a GGUF file in float16 holds:
+#
+# - norms (their names end in `norm.weight`): Gemma multiplies by 1 + w, llama.cpp by w. They stay float32;
+# - `lm_head.weight` is the embedding once more: `None`, since the file holds it once;
+# - everything else in float16, unchanged.
+#
+# The model that the weights come from must stay as it is.
+
+
+# %% tags=["exercise"]
+def convert_weight(name, weight):
+    """What a float16 GGUF file holds for one weight of a Gemma 3; None for what it leaves out."""
+    # begin solution
+    if name == "lm_head.weight":
+        return None
+    return weight + 1 if name.endswith("norm.weight") else weight.half()
+    # end solution
+
+
+part_8.convert_weight.check(convert_weight)
+
+# %% [markdown] tags=["solution"]
+# **What it leads to.** The next cell asks llama.cpp one question with two files: the right one, and one in which the
+# norms multiply by w. The second loads without any complaint.
+
+# %% tags=["solution"]
+from course_lib import llama
+from course_lib.export import merged_copy
+from course_lib.gguf_export import write_gguf
+from course_lib.models import load_adapter, load_tokenizer
+from course_lib.prompts import build_prompt
+from course_lib.rollouts import QUESTION
+
+tokenizer = load_tokenizer("tiny")
+model = merged_copy(load_adapter(load_model("tiny"), run.find("06_training/adapter")))
+folder = run.chapter("08_export")
+for label in ("right", "norms forgotten"):
+    if label == "norms forgotten":
+        with torch.no_grad():
+            for name, weight in model.named_parameters():
+                weight -= name.endswith("norm.weight")  # so that adding 1 gives w
+    path = write_gguf(model, tokenizer, folder / "exercise.gguf")
+    if llama.available():
+        print(f"--- {label}\n{llama.ask_gguf(path, [build_prompt(QUESTION)])[0].text}")

@@ -121,7 +121,8 @@ def test_chapter_6_runs_on_unsloth_and_imports_it_first(tmp_path):
 
 
 def test_without_a_network_the_environment_says_what_to_do(tmp_path):
-    command = [sys.executable, ROOT / "tools/make_unsloth_venv.py", tmp_path / "venv"]
+    tool, pins = ROOT / "tools/make_extra_venv.py", ROOT / "requirements-unsloth.txt"
+    command = [sys.executable, tool, tmp_path / "venv", pins, "--no-deps"]
     env = os.environ | {"PIP_NO_INDEX": "1"}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 1 and "Without a network nothing can be installed" in done.stderr

@@ -249,7 +249,7 @@ def unsloth_site() -> Path | None:
 
 def newest() -> int:
     """The same check in a new environment with the newest packages on top of this one's. Returns its exit status."""
-    from make_unsloth_venv import install, make
+    from make_extra_venv import install, make
 
     with tempfile.TemporaryDirectory() as folder:
         python = make(Path(folder) / "venv")

@@ -52,7 +52,7 @@ def copy_small(source: Path, target: Path) -> None:
     """The JSON and CSV files of a run (no notebooks, no weights)."""
     shutil.rmtree(target, ignore_errors=True)
     for path in sorted(source.rglob("*")):
-        if path.suffix in SMALL and not {"adapter", "merged", "notebooks"} & set(path.parts):
+        if path.suffix in SMALL and not {"adapter", "merged", "hub", "notebooks"} & set(path.parts):
             copy = target / path.relative_to(source)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)

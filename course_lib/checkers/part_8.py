@@ -1,4 +1,4 @@
-"""Checks of part 8: comparing token sequences, and extracting an adapter."""
+"""Checks of part 8: comparing token sequences, extracting an adapter, converting weights for llama.cpp."""
 
 from __future__ import annotations
 
@@ -81,3 +81,43 @@ def extract_adapter(answer) -> None:
             f"with rank {rank}, B @ A misses {missing:.2f} of the change where {best:.2f} is possible; do the largest "
             "singular values come in, each once?"
         )
+
+
+@exercise(
+    part=8,
+    title="Convert a weight for llama.cpp",
+    difficulty=2,
+    minutes=10,
+    hints=(
+        "Three kinds of names: lm_head.weight, those that end in norm.weight, the rest.",
+        "`weight + 1` makes a new tensor, `weight += 1` changes the model's own. `.half()` is float16.",
+    ),
+)
+def convert_weight(answer) -> None:
+    import torch
+
+    names = {
+        "model.layers.0.self_attn.q_proj.weight": (4, 3),
+        "model.embed_tokens.weight": (6, 4),
+        "model.norm.weight": (4,),
+        "model.layers.0.input_layernorm.weight": (4,),
+        "model.layers.5.self_attn.q_norm.weight": (3,),
+    }
+    draw = torch.Generator().manual_seed(8)
+    for name, shape in names.items():
+        weight = torch.randn(shape, generator=draw)
+        given, norm = weight.clone(), name.endswith("norm.weight")
+        got = answer(name, given)
+        if not torch.is_tensor(got):
+            raise Incorrect(f"for {name} return a tensor")
+        if not torch.equal(given, weight):
+            raise Incorrect(f"{name} itself has changed: the model in memory would be broken; make a new tensor")
+        kind = torch.float32 if norm else torch.float16
+        if got.dtype != kind:
+            raise Incorrect(f"{name} came out as {got.dtype}, {kind} is right: only matrices are rounded")
+        if norm and torch.equal(got, weight):
+            raise Incorrect(f"{name} is unchanged: Gemma multiplies by 1 + w, llama.cpp by w alone")
+        if not torch.equal(got, (weight + norm).to(kind)):
+            raise Incorrect(f"{name} has other values than it should: 1 is added to norms, nothing to matrices")
+    if answer("lm_head.weight", torch.zeros(6, 4)) is not None:
+        raise Incorrect("lm_head.weight is the embedding again: return None, the file holds it once")

@@ -33,6 +33,19 @@ def _factors(change, rank, power_a=0.5, power_b=0.5, largest=True):
     return s[kept, None] ** power_a * vh[kept], u[:, kept] * s[kept] ** power_b
 
 
+def right_weight(name, weight):
+    if name == "lm_head.weight":
+        return None
+    return weight + 1 if name.endswith("norm.weight") else weight.half()
+
+
+def changes_the_model(name, weight):
+    if name.endswith("norm.weight"):
+        weight += 1
+        return weight
+    return right_weight(name, weight)
+
+
 WRONG = {
     "part_8.first_difference": [
         ("zip stops at the shorter one", stops_at_the_shorter, "where it has ended"),
@@ -48,5 +61,17 @@ WRONG = {
         ("singular values left out", lambda w, v, r: _factors(v - w, r, 0, 0), "singular values"),
         ("singular values twice", lambda w, v, r: _factors(v - w, r, 1, 1), "singular values"),
         ("the smallest ones", lambda w, v, r: _factors(v - w, r, largest=False), "singular values"),
+    ],
+    "part_8.convert_weight": [
+        ("norms as they are", lambda n, w: w if "norm" in n else right_weight(n, w), "1 + w"),
+        ("q_norm forgotten", lambda n, w: w if "q_norm" in n else right_weight(n, w), "1 + w"),
+        ("norms rounded", lambda n, w: (w + 1).half() if "norm" in n else right_weight(n, w), "only matrices"),
+        (
+            "1 added to all",
+            lambda n, w: (w + 1).half() if n.endswith("proj.weight") else right_weight(n, w),
+            "matrices",
+        ),
+        ("in place", changes_the_model, "itself has changed"),
+        ("embedding twice", lambda n, w: w.half() if n[:2] == "lm" else right_weight(n, w), "the embedding again"),
     ],
 }

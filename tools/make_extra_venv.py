@@ -1,7 +1,8 @@
-"""Make the environment that the tests run Unsloth in: the course's own packages, and Unsloth on top of them.
+"""Make an environment of its own for a tool that does not go together with the course's packages.
 
-``.venv/bin/python tools/make_unsloth_venv.py .venv-unsloth`` (or ``make unsloth``). What Unsloth depends on beyond the
-course's packages is for GPUs, so it is left out: its CPU code runs without.
+``.venv/bin/python tools/make_extra_venv.py .venv-lm-eval requirements-lm-eval.txt``: it sees the course's packages and
+holds, in front of them, those of the requirements. Nothing in the course's own environment is changed. What follows
+the requirements is handed on to pip (``--no-deps`` for Unsloth, whose other dependencies are for GPUs).
 """
 
 from __future__ import annotations
@@ -12,8 +13,6 @@ import sys
 import sysconfig
 import venv
 from pathlib import Path
-
-PINS = Path(__file__).parents[1] / "requirements-unsloth.txt"
 
 
 def make(folder: Path) -> Path:
@@ -36,6 +35,6 @@ def install(python: Path, *arguments: str) -> None:
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1]).absolute()
-    print(f"Making {target} with the packages of {sys.prefix} and Unsloth (about 30 MB to download)")
-    install(make(target), "--no-deps", "-r", str(PINS))
+    target, pins, *options = sys.argv[1:]
+    print(f"Making {target} with the packages of {sys.prefix} and, in front of them, those of {pins}")
+    install(make(Path(target).absolute()), *options, "-r", pins)
