@@ -38,21 +38,20 @@ def pin_gpu() -> None:
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", index or "0")
 
 
-def pick_device() -> str:
-    """``cuda``, ``mps`` or ``cpu``: what ``COURSE_DEVICE`` asks for, else the first of these that is there.
+def pick_device(asked: str = "") -> str:
+    """``cuda``, ``mps`` or ``cpu``: what is asked for, else what ``COURSE_DEVICE`` names, else the first that is there.
 
     Raises ``SettingError`` for a device that torch does not know or does not see.
     """
     import torch
 
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    asked = os.environ.get("COURSE_DEVICE", "")
+    told = f"the device is to be {asked!r}" if asked else f"COURSE_DEVICE is {os.environ.get('COURSE_DEVICE', '')!r}"
+    asked = asked or os.environ.get("COURSE_DEVICE", "")
     kind, colon, index = asked.partition(":")
     if asked and (kind not in there or (colon and not (kind == "cuda" and index.isdecimal()))):
-        raise SettingError(f"COURSE_DEVICE is {asked!r}; it may be cuda, cuda:1 and so on, mps or cpu")
+        raise SettingError(f"{told}; it may be cuda, cuda:1 and so on, mps or cpu")
     if asked and not there[kind]:
         seen = ", ".join(name for name, is_there in there.items() if is_there)
-        raise SettingError(
-            f"COURSE_DEVICE asks for {asked}, but torch sees only: {seen}; unset it, or choose one of these"
-        )
+        raise SettingError(f"{told}, but torch sees only: {seen}; leave it out, or choose one of these")
     return kind or next(name for name, is_there in there.items() if is_there)

@@ -17,8 +17,17 @@ from course_lib.errors import CourseError, SettingError
 from course_lib.validation import nearest
 
 COMMANDS = {
+    "ask": "put one question to the model",
+    "batch": "put every question of a file to the model",
+    "benchmark": "measure one model on held-out problems",
+    "chat": "talk to the model in the terminal",
+    "compare": "one model under several strategies, temperatures or prompts",
     "doctor": "check this machine: what will run, for how long, and what is missing",
+    "evaluate": "base model against trained model, on the same held-out problems",
+    "explain": "one step of GRPO on one question, number by number",
+    "page": "a page in the browser to talk to the base model and the trained model",
     "presets": "list, print, compare and save presets",
+    "report": "the final report of a run, as HTML and Markdown",
     "train": "train an adapter, or go on with an interrupted run",
 }
 

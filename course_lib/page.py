@@ -1,0 +1,102 @@
+"""A page to talk to the model: base and trained side by side, the reasoning folded. Built with Gradio."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from course_lib.assistant import LONGEST_QUESTION, Assistant, Reply
+from course_lib.errors import CourseError, SettingError
+from course_lib.presets import Preset
+from course_lib.prompts import DOMAINS, PromptStyle
+from course_lib.rollouts import EXAMPLES
+from course_lib.strategies import STRATEGIES
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+NO_DOMAIN = "none"
+
+
+def messages(question: str, reply: Reply | None) -> list[dict]:
+    """A reply as chat messages: the question, the reasoning under a title that unfolds it, the answer."""
+    told = [{"role": "user", "content": question}]
+    if reply is None:
+        return told
+    if reply.answer is None and reply.reasoning is None:
+        return [*told, {"role": "assistant", "content": reply.text or "…"}]
+    if reply.reasoning:
+        title = {"title": "Reasoning", "status": "done"}
+        told.append({"role": "assistant", "content": reply.reasoning.strip(), "metadata": title})
+    return [*told, {"role": "assistant", "content": reply.answer or "(no answer that can be read)"}]
+
+
+def build_page(assistants: dict[str, Assistant], preset: Preset) -> gr.Blocks:
+    """The page. ``assistants``: one column each, by its title."""
+    import gradio as gr
+
+    def talk(question: str, strategy: str, domain: str, seed: float) -> Iterator[list]:
+        """The columns as the replies grow, one model after the other."""
+        shown = {title: messages(question, None) for title in assistants}
+        style = PromptStyle(domain=None if domain == NO_DOMAIN else domain)
+        for title, assistant in assistants.items():
+            try:
+                for reply in assistant.stream(
+                    question, style, preset.kind, strategy, preset.max_completion_length, int(seed or 0)
+                ):
+                    shown[title] = messages(question, reply)
+                    yield list(shown.values())
+            except CourseError as error:
+                raise gr.Error(str(error)) from error
+
+    with gr.Blocks(title="Teaching Gemma 3 to Reason with GRPO", analytics_enabled=False) as page:
+        gr.Markdown("# Base model and trained model, side by side\nEach question stands alone: nothing is remembered.")
+        with gr.Row():
+            columns = [
+                # what a model writes is shown as text: neither Markdown nor HTML nor formulas
+                gr.Chatbot(label=title, height=380, render_markdown=False, latex_delimiters=[], buttons=["copy"])
+                for title in assistants
+            ]
+        question = gr.Textbox(
+            label="Question",
+            max_length=LONGEST_QUESTION,
+            max_lines=6,
+            elem_id="question",
+            submit_btn="Ask",
+            stop_btn=True,
+        )
+        with gr.Row():
+            strategy = gr.Radio(tuple(STRATEGIES), value="greedy", label="Strategy")
+            domain = gr.Dropdown([NO_DOMAIN, *DOMAINS], value=NO_DOMAIN, label="Domain")
+            seed = gr.Number(0, precision=0, label="Seed (for all but greedy)")
+        gr.Examples([[EXAMPLES[preset.kind][0]["question"]]], question, label="Example")
+        asked = question.submit(talk, [question, strategy, domain, seed], columns, api_name="ask")
+        question.stop(None, cancels=[asked])
+    return page
+
+
+def open_page(
+    preset: Preset, checkpoint: str = "trained", device: str = "", host: str = "127.0.0.1", port: int | None = None,
+    block: bool = True,
+):  # fmt: skip
+    """Serve the page on the loopback address, unless told another; never through a public link.
+
+    Returns Gradio's page and its address. Raises ``SettingError`` when the port is taken.
+    """
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    assistants = {
+        "base model": Assistant("base", preset.name, device),
+        "trained model": Assistant(checkpoint, preset.name, device),
+    }
+    page = build_page(assistants, preset)
+    try:
+        _, address, _ = page.queue(max_size=16, default_concurrency_limit=1).launch(
+            server_name=host, server_port=port, share=False, inbrowser=False, quiet=True, prevent_thread_lock=True
+        )
+    except OSError as error:
+        raise SettingError(f"the page cannot be served on {host}, port {port or 'any'}: {error}") from error
+    print(f"The page is at {address} (Ctrl-C ends it)", flush=True)
+    if block:
+        page.block_thread()
+    return page, address
