@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,7 +69,7 @@ def generate(
         sampling["temperature"] = temperature
     texts = [tokenizer.apply_chat_template(p, add_generation_prompt=True, tokenize=False) for p in prompts]
     completions = []
-    with torch.random.fork_rng(), torch.inference_mode():
+    with on_gpu(model), torch.random.fork_rng(), torch.inference_mode():
         torch.manual_seed(seed)
         starts = range(0, len(texts), batch_size)
         for start in tqdm(starts, desc=strategy.name, disable=not progress, leave=False, delay=PATIENCE):
@@ -92,6 +93,21 @@ def generate(
                 text = tokenizer.decode(ids, skip_special_tokens=True)
                 completions.append(Completion(text, len(ids), end is not None, tuple(ids)))
     return completions
+
+
+@contextmanager
+def on_gpu(model: PreTrainedModel) -> Iterator[None]:
+    """A model that is in the machine's memory is on the GPU meanwhile, if there is one that torch may use."""
+    import torch
+
+    moved = torch.cuda.is_available() and model.device.type == "cpu"
+    if moved:
+        model.to("cuda")
+    try:
+        yield
+    finally:
+        if moved:
+            model.to("cpu")
 
 
 def log_probability(

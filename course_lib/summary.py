@@ -108,11 +108,12 @@ def reading(results: dict, details: dict) -> list[str]:
         told = " against ".join(f"{percent(end['accuracy'])} % at {end[name]} {name}" for end in ends)
         apart = ends[0]["low"] > ends[1]["high"] or ends[0]["high"] < ends[1]["low"]
         said.append(f"By length of the problem: {told}; the intervals {'do not ' if apart else ''}overlap.")
-    paired = found["paired"]
-    said.append(
-        f"{paired['broken']} problems that the base model had right are wrong now, and {paired['both_wrong']} are "
-        "wrong in both: the transcripts show some of them."
-    )
+    broken, wrong = found["paired"]["broken"], found["paired"]["both_wrong"]
+    if broken or wrong:
+        said.append(
+            f"{broken} problems that the base model had right are wrong now, and {wrong} are wrong in both: "
+            "the transcripts show some of them."
+        )
     return said
 
 
@@ -148,7 +149,7 @@ def ideas(results: dict, seeds: int = 1) -> list[str]:
     if now["format_interval"][1] < 0.95:
         tips.append("Form still fails: raise the weight of the format reward, or train longer.")
     if greedy["accuracy_interval"][0] > now["accuracy_interval"][1]:
-        tips.append("Greedy beats sampled: more steps at a falling learning rate would sharpen the policy.")
+        tips.append("Greedy beats sampled: more steps at a falling learning rate may sharpen the policy.")
     tips.append("Put the question in another way, or ask another kind of question: does the habit carry over?")
     tips.append("Grade the reasoning too, and see how often a right answer follows from a wrong line.")
     return tips

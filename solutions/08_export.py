@@ -166,7 +166,7 @@ for label in ("right", "norms forgotten"):
     if label == "norms forgotten":
         with torch.no_grad():
             for name, weight in model.named_parameters():
-                weight -= name.endswith("norm.weight")  # so that adding 1 gives w
+                weight -= float(name.endswith("norm.weight"))  # so that adding 1 gives w
     path = write_gguf(model, tokenizer, folder / "exercise.gguf")
     if llama.available():
         print(f"--- {label}\n{llama.ask_gguf(path, [build_prompt(QUESTION)])[0].text}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+import torch
 
 from course_lib.artifacts import REFERENCE
 from course_lib.errors import CourseError, DataError, SettingError, TrainingError
@@ -13,6 +14,7 @@ from course_lib.evaluation import (
     evaluate,
     generate,
     log_probability,
+    on_gpu,
     read_table,
     results,
     save_tables,
@@ -203,7 +205,6 @@ def test_an_adapter_that_has_not_moved_is_an_error(tokenizer):
 
 
 def test_log_probability_is_that_of_the_loss(model, tokenizer):
-    import torch
 
     prompt, texts = build_prompt("How many?"), ["<answer>3</answer>", "no"]
     found = log_probability(model, tokenizer, prompt, texts)
@@ -224,3 +225,20 @@ def test_saved_tables_come_back(model, tokenizer, tmp_path):
     back = read_table(tmp_path / "after_sampled.csv")
     assert list(back.columns) == list(found.columns) and back["answer"].isna()[0] and back["score"].isna()[0]
     pd.testing.assert_frame_equal(back, found, check_dtype=False)
+
+
+def test_a_model_is_on_the_gpu_while_it_writes_and_goes_back(monkeypatch):
+    class Model:
+        device = torch.device("cpu")
+
+        def to(self, place):
+            self.device = torch.device(place)
+
+    model = Model()
+    with on_gpu(model):
+        assert model.device.type == "cpu"  # no GPU, nothing moves
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    with pytest.raises(KeyboardInterrupt), on_gpu(model):
+        assert model.device.type == "cuda"
+        raise KeyboardInterrupt
+    assert model.device.type == "cpu"
