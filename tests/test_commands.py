@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from course_lib.artifacts import read_json
-from course_lib.report import results_table
+from course_lib.summary import results_table
 
 ROOT = Path(__file__).parents[1]
 

@@ -67,6 +67,20 @@ def test_components_from_a_recorded_table_are_those_of_the_rows(task):
         pd.testing.assert_frame_equal(component_scores(table, suite, task), wanted)
 
 
+def test_a_completion_that_was_cut_off_has_no_form(rows):
+    table = evaluate(answering([full(row["answer"]) for row in rows]), None, rows)
+    table.loc[0, "ended"] = False
+    assert list(component_scores(table, get_suite("starter"), "toy_math")["format_reward"]) == [0, 1, 1, 1, 1, 1]
+
+
+def test_what_a_reward_leaves_out_counts_as_nothing():
+    rows = load_rows("toy_rubric", "test", 2)
+    rows = [row | {"answer": "1. The answer is wise. [Principle]"} for row in rows]  # nobody is there to judge
+    before, after = (evaluate(answering([text] * 2), None, rows) for text in ("no", full("yes")))
+    found = components(before, after, get_suite("rubric"), "toy_rubric")
+    assert list(found["before"]) == [0, 0, 0] and list(found["after"]) == [0, 1, 0.5]
+
+
 def test_a_passage_is_known_to_the_components():
     passage = "The box is red. The cat is on the box."
     row = {"task": "race", "question": "Where is it?", "options": ["box", "bed"], "answer": "A", "passage": passage}

@@ -227,10 +227,19 @@ def test_before_after_figure_shows_the_results(measured):
 
 def test_gain_figure_shows_components_and_lengths(measured):
     before, after, _ = measured
+    for tables, form in (
+        (before, "<answer>{}</answer>"),
+        (after, "<reasoning>\nso\n</reasoning>\n<answer>{}</answer>"),
+    ):
+        table = tables["sampled"]
+        table["completion"] = [
+            form.format(g if ok else -1) for g, ok in zip(table["gold"], table["correct"], strict=True)
+        ]
     told = details(before, after, get_suite("starter"), "toy_math")["sampled"]
     left, right = gain_figure(told).axes
     tops = {(round(bar.get_x() + bar.get_width() / 2), bar.get_y() + bar.get_height()) for bar in left.patches}
     whole = components(before["sampled"], after["sampled"], get_suite("starter"), "toy_math").loc["composite"]
+    assert whole["before"] == pytest.approx(1 / 7) and whole["after"] == pytest.approx(5 / 7 + 0.5)
     assert max(top for x, top in tops if x == 0) == pytest.approx(whole["before"])
     assert max(top for x, top in tops if x == 1) == pytest.approx(whole["after"])
     assert len({bar.get_hatch() for bar in left.patches}) == 2, "told apart without colour"

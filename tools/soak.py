@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import multiprocessing
 import os
 import random
@@ -151,9 +152,11 @@ def result_of(folder: Path) -> dict:
     return {"adapter": hashlib.sha256(adapter).hexdigest(), "log": hashlib.sha256(log.encode()).hexdigest()}
 
 
-def gone_on_from(output: Path) -> int:
-    found = re.search(r"Going on from checkpoint-(\d+)", output.read_text())
-    return int(found.group(1)) if found else 0
+def gone_on_from(output: Path) -> int | None:
+    """The step from which a run went on; ``None`` if it was stopped before that."""
+    told = output.read_text()
+    found = re.search(r"Going on from checkpoint-(\d+)", told)
+    return int(found.group(1)) if found else 0 if " log.new" in told else None
 
 
 def measure_reference(folder: Path, output: Path) -> dict:
@@ -196,7 +199,9 @@ def run_trial(number: int, seed: int, place: Path, reference: dict) -> dict:
             stops[-1]["gone_on_from"] = gone_on_from(output)
     if not stops:
         raise SystemExit(f"trial {number} of seed {seed}: no run could be stopped before its end")
-    for found in stops:
+    for found, after in reversed(list(itertools.pairwise([*stops, None]))):
+        if found["gone_on_from"] is None:  # the run after it was stopped too early to go on: the next one did
+            found["gone_on_from"] = after["gone_on_from"]
         found["lost"] = found["steps_done"] - found["gone_on_from"]
     same = result_of(folder) == reference["result"]
     shutil.rmtree(folder)
