@@ -63,7 +63,7 @@ class Preset:
     optimizer: str = "adamw_torch"
     vllm: str = ""  # "", "colocate" or "server"
     log_to: str = ""  # besides the CSV: "tensorboard", "wandb", "trackio", with commas between
-    max_kl: float = 10.0  # a KL above it stops the run
+    max_kl: float = 2.0  # a KL above it stops the run; healthy runs of the tiny model stay below 0.5
     # evaluation
     eval_problems: int = 512
     eval_batch: int = 128

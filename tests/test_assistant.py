@@ -101,8 +101,9 @@ def test_closing_the_stream_stops_the_model(trained):
     assert 0 < stopped_after < whole.tokens
 
 
-def test_sampling_follows_the_seed(trained):
-    first, same, other = (trained.ask([QUESTION] * 6, strategy="creative", seed=s) for s in (1, 1, 2))
+def test_sampling_follows_the_seed():
+    base = Assistant("base")  # less sure than the trained model
+    first, same, other = (base.ask([QUESTION] * 6, strategy="creative", seed=s) for s in (1, 1, 2))
     assert first == same and first != other
 
 

@@ -47,7 +47,7 @@ def test_every_field_is_an_option(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["trian"], "unknown command 'trian'; choose one of: doctor, presets, train"),
+        (["trian"], "unknown command 'trian'; choose one of: ask, batch"),
         (["train", "--learning-rat", "1"], "did you mean '--learning-rate'"),
         (["train", "--learning", "1"], "unrecognized arguments: --learning"),  # no abbreviations
         (["train", "--steps"], "argument --steps: expected one argument"),
@@ -85,7 +85,7 @@ def test_a_dry_run_says_what_would_run_and_does_nothing(capsys, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
     assert main(["train", "--preset", "t4", "--output", "there", "--dry-run"]) == 0
     said = capsys.readouterr().out
-    assert "expected: 180 minutes, 12 GB (an estimate; not run)" in said and said.endswith("to: there\n")
+    assert "expected: 180 minutes, 9 GB (an estimate; not run)" in said and said.endswith("to: there\n")
 
 
 def test_file_and_preset_must_agree_on_the_base(capsys, tmp_path):

@@ -166,9 +166,9 @@ def test_the_t4_preset_fits_a_t4_with_room_to_spare():
         ({"gradient_checkpointing": False}, "activations", {"gradient_checkpointing": True}),
         ({"accumulation": 2}, "logits", {"accumulation": 4}),
         ({"accumulation": 32, "max_completion_length": 16000, "beta": 0.0}, "logits", {"max_completion_length": 8000}),
-        ({"prompts_per_step": 64, "accumulation": 512}, "activations", {"prompts_per_step": 32}),
+        ({"prompts_per_step": 64, "accumulation": 256}, "activations", {"prompts_per_step": 32}),
         (
-            {"prompts_per_step": 128, "accumulation": 1024, "max_prompt_length": 16},
+            {"prompts_per_step": 128, "accumulation": 512, "max_prompt_length": 16},
             "KV cache",
             {"prompts_per_step": 64},
         ),

@@ -81,7 +81,7 @@ def test_a_t4_has_no_bfloat16_of_its_own(machine, offline):
     assert found["accelerator"].found == "Tesla T4, compute capability 7.5"
     assert found["precision"] == preflight.Finding("precision", "ok", "float32; this GPU has no bfloat16 of its own")
     assert found["GPUs"].found == "1" and found["what will run"].state == "ok"
-    assert found["memory"].state == "ok" and "GPU: 15.0 GB free of 15.8, 12 needed" in found["memory"].found
+    assert found["memory"].state == "ok" and "GPU: 15.0 GB free of 15.8, 9 needed" in found["memory"].found
     on_big = rows(GPU)
     assert on_big["precision"].state == "fail" and "imitate" in on_big["precision"].found
     assert on_big["memory"].state == "fail" and "22 needed" in on_big["memory"].found
@@ -117,7 +117,7 @@ def test_a_containers_limit_counts(monkeypatch, tmp_path):
     limit = tmp_path / "memory.max"
     monkeypatch.setattr(preflight, "MEMORY_LIMIT", limit)
     limit.write_text("1000000000\n")
-    assert preflight.memory(LAPTOP).state == "fail" and "of 1.0, 1.3 needed" in preflight.memory(LAPTOP).found
+    assert preflight.memory(LAPTOP).state == "fail" and "of 1.0, 2.2 needed" in preflight.memory(LAPTOP).found
     limit.write_text("max\n")
     assert preflight.memory(LAPTOP).state == "ok"
 

@@ -74,7 +74,7 @@ def test_the_card_carries_the_measured_results(run, forms, tmp_path):
     ):
         assert text in card.text
     for name, weight in record["suite"]["weights"].items():
-        assert f"| `{name}` | {weight} |" in card.text
+        assert f"| `{name}` | {weight:g} |" in card.text
     assert f"| learning_rate | {record['preset']['learning_rate']} |" in card.text
     ast.parse(snippet(folder))
 

@@ -47,6 +47,7 @@ PASSED_ON = {
     "PreTrainedModel.from_pretrained": ("transformers.Gemma3TextConfig",),  # what is left over goes into the config
     "AutoTokenizer.from_pretrained": ("transformers.PreTrainedTokenizerBase.from_pretrained",),
     "TokenizerBase.from_pretrained": ("transformers.PreTrainedTokenizerBase",),
+    "TextIteratorStreamer": ("transformers.PreTrainedTokenizerBase.decode",),
     "PeftModelForCausalLM.generate": ("transformers.GenerationMixin.generate",),
     "GenerationMixin.generate": ("transformers.GenerationConfig", "transformers.Gemma3ForCausalLM.forward"),
     "ForCausalLM.forward": ("transformers.Gemma3Model.forward",),

@@ -30,7 +30,8 @@ from tqdm.auto import tqdm
 from course_lib.artifacts import Run, read_json, write_json
 from course_lib.errors import CourseError
 from course_lib.presets import Preset, get_preset
-from course_lib.report import build_report, results_table
+from course_lib.report import build_report
+from course_lib.summary import results_table
 from course_lib.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[1]

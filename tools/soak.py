@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import itertools
 import multiprocessing
 import os
 import random
@@ -36,7 +35,7 @@ from tqdm import tqdm
 
 from course_lib import training
 from course_lib.artifacts import write_json
-from course_lib.checkpoints import SEAL
+from course_lib.checkpoints import SEAL, newest_checkpoint, step_of
 from course_lib.models import machine
 from course_lib.presets import get_preset
 from course_lib.rewards import get_suite
@@ -67,6 +66,7 @@ def run_once(folder: Path, output: Path, die_at: int = 0) -> None:
     with output.open("w") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+    sys.stdout.reconfigure(line_buffering=True)  # what is told must outlive SIGKILL
     count = 0
 
     def act(what: str) -> None:
@@ -111,15 +111,18 @@ def stop(way: str, dice: random.Random, folder: Path, output: Path, reference: d
     """Run, and stop the run in this way. Returns where it was stopped; ``None`` if it had finished before."""
     die_at = dice.randint(1, reference["file_operations"]) if way == "file" else 0
     moment = dice.uniform(0.05, 0.95)
-    wanted = PRESET.checkpoint_every * dice.randint(1, PRESET.steps // PRESET.checkpoint_every)
+    newest = newest_checkpoint(folder / "checkpoints")
+    ahead = range(step_of(newest) if newest else 0, PRESET.steps, PRESET.checkpoint_every)
+    wanted = folder / f"checkpoints/checkpoint-{dice.choice(ahead or [0]) + PRESET.checkpoint_every}"
     process = start(folder, output, die_at)
     if way in ("clock", "interrupt"):
         process.join(moment * reference["seconds"])
         if process.is_alive():
             os.kill(process.pid, signal.SIGKILL if way == "clock" else signal.SIGINT)
     elif way == "writing":
-        while process.is_alive() and not (folder / f"checkpoints/checkpoint-{wanted}").exists():
-            time.sleep(0.0002)
+        for there in (True, False):  # first what an earlier stop has left of it must go
+            while process.is_alive() and wanted.exists() == there:
+                time.sleep(0.0002)
         time.sleep(moment * reference["checkpoint_ms"] / 1000)
         process.kill()
     process.join()
@@ -132,7 +135,7 @@ def stop(way: str, dice: random.Random, folder: Path, output: Path, reference: d
         where = f"while writing {half.name}, after {', '.join(sorted(p.name for p in half.iterdir())) or 'nothing'}"
     else:
         where = "between checkpoints"
-    if way == "interrupt" and "the same call" not in told:
+    if way == "interrupt" and gone_on_from(output) is not None and "the same call" not in told:
         raise SystemExit(f"Ctrl-C was not explained:\n{told}")
     if way != "interrupt" and process.exitcode != -signal.SIGKILL:
         raise SystemExit(f"the run failed by itself:\n{told}")
@@ -153,10 +156,18 @@ def result_of(folder: Path) -> dict:
 
 
 def gone_on_from(output: Path) -> int | None:
-    """The step from which a run went on; ``None`` if it was stopped before that."""
+    """The step that a run has started from; ``None`` if it was stopped before it started."""
     told = output.read_text()
     found = re.search(r"Going on from checkpoint-(\d+)", told)
-    return int(found.group(1)) if found else 0 if " log.new" in told else None
+    return int(found.group(1)) if found else 0 if "open log.new" in told else None
+
+
+def note_start(stops: list[dict], output: Path) -> None:
+    """Add to the stops that lie behind a run where it has gone on from."""
+    start_step = gone_on_from(output)
+    for found in stops:
+        if start_step is not None and "gone_on_from" not in found:
+            found["gone_on_from"] = start_step
 
 
 def measure_reference(folder: Path, output: Path) -> dict:
@@ -185,8 +196,7 @@ def run_trial(number: int, seed: int, place: Path, reference: dict) -> dict:
         for i in range(dice.randint(1, 3)):
             output = place / f"{folder.name}-{i}.txt"
             found = stop(WAYS[(number + i) % len(WAYS)], dice, folder, output, reference)
-            if stops:
-                stops[-1]["gone_on_from"] = gone_on_from(output)
+            note_start(stops, output)
             if found is None:
                 break
             stops.append(found)
@@ -196,12 +206,10 @@ def run_trial(number: int, seed: int, place: Path, reference: dict) -> dict:
             process.join()
             if process.exitcode:
                 raise SystemExit(f"trial {number} of seed {seed}: the run cannot go on:\n{output.read_text()}")
-            stops[-1]["gone_on_from"] = gone_on_from(output)
+            note_start(stops, output)
     if not stops:
         raise SystemExit(f"trial {number} of seed {seed}: no run could be stopped before its end")
-    for found, after in reversed(list(itertools.pairwise([*stops, None]))):
-        if found["gone_on_from"] is None:  # the run after it was stopped too early to go on: the next one did
-            found["gone_on_from"] = after["gone_on_from"]
+    for found in stops:
         found["lost"] = found["steps_done"] - found["gone_on_from"]
     same = result_of(folder) == reference["result"]
     shutil.rmtree(folder)
