@@ -342,6 +342,20 @@ export = {
 print("Written:", write_json(folder / "export.json", export), "and", ", ".join(path.name for path in forms))
 
 # %% [markdown]
+# ## Talk to it
+#
+# A page in the browser shows the base model and the trained model side by side, the reasoning folded away. Set `talk` to
+# `True` and run the cell, or type `python -m course_lib page` in a terminal (`ask`, `chat` and `batch` do without a
+# browser). The page is served on this machine alone.
+
+# %%
+talk = False
+if talk:
+    from course_lib.page import open_page
+
+    open_page(settings, str(adapter_folder), block=False)
+
+# %% [markdown]
 # ## What to remember
 #
 # - Merging adds $\frac{\alpha}{r}BA$ to W: same function, plain model, no PEFT needed.
