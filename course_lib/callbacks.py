@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import netrc
@@ -132,14 +133,16 @@ class LivePlot(TrainerCallback):
     def _draw(self) -> None:
         import matplotlib.pyplot as plt
         import pandas as pd
-        from IPython.display import Image, display
+        from IPython.display import HTML, display
 
         from course_lib.plots import log_figure
 
         figure, picture = log_figure(pd.read_csv(self.log)), io.BytesIO()
         figure.savefig(picture, format="png", dpi=80)
         plt.close(figure)  # else the notebook shows it once more
-        image = Image(picture.getvalue(), alt="Reward and mean completion length by optimiser step")
+        data = base64.b64encode(picture.getvalue()).decode()
+        # HTML and not Image: the IPython of Colab has no alt text for that
+        image = HTML(f'<img alt="Reward and completion length by optimiser step" src="data:image/png;base64,{data}">')
         if self.handle is None:
             self.handle = display(image, display_id=True)
         else:
