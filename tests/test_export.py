@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import random
 import shutil
+from functools import partial
 from pathlib import Path
 
 import jinja2
@@ -16,7 +17,7 @@ from transformers import AutoModelForCausalLM, Gemma3ForCausalLM, Gemma3TextConf
 from course_lib import export, gguf_export, llama
 from course_lib.artifacts import REFERENCE, read_json
 from course_lib.errors import CourseError, ExportError
-from course_lib.evaluation import generate
+from course_lib.evaluation import evaluate, generate
 from course_lib.models import load_adapter, load_model, load_tokenizer, verify_checksums
 from course_lib.prompts import EOS_IDS, build_prompt, instruction
 from course_lib.tasks import load_rows
@@ -70,9 +71,19 @@ def test_llama_cpp_writes_the_same_tokens(adapted, tokenizer, exported):
     found = verify(adapted, tokenizer, *(path for name, path in exported.items() if name.startswith("gguf")))
     assert list(found["form"]) == ["gguf f32", "gguf f16", "gguf q8_0"]
     assert list(found["agrees"]) == [True, True, None]
+
     gaps = list(found["largest difference"])
     assert 0 < gaps[0] < gaps[1] < gaps[2]  # each rounds more
     assert list(found["MB"]) == sorted(found["MB"], reverse=True)
+
+
+@needs_llama
+@pytest.mark.slow
+def test_a_gguf_is_evaluated_as_any_model(adapted, tokenizer, exported):
+    rows, gguf = load_rows("toy_math", "test", 16, 0), exported["gguf f32"]
+    here, there = evaluate(adapted, tokenizer, rows), evaluate(partial(llama.ask_gguf, gguf), None, rows)
+    told = ["completion", "answer", "correct", "well_formed", "ended", "length"]
+    assert there[told].equals(here[told]) and there["correct"].mean() > 0.5
 
 
 def test_another_model_does_not_pass(adapted, tokenizer, exported, tmp_path):
