@@ -112,7 +112,7 @@ def make_plan(pins: dict[str, str], have: dict[str, str]) -> Plan:
                 "replaced, so nothing was installed. Choose the newest runtime (Colab: Runtime, Change runtime type; "
                 f"Kaggle: Settings, Environment), or run `pip install torch=={pins[name]}` and restart."
             )
-        elif there != pins[name]:
+        elif name in pins and there != pins[name]:
             plan.install.append(f"{name}=={pins[name]}")
     if "torch" in have:
         plan.keep |= {name: have[name] for name in WITH_TORCH if name in have}

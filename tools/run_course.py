@@ -53,13 +53,21 @@ class TrainingSteps(threading.Thread):
                 self.bar.set_postfix_str(f"GRPO step {done} of {self.steps}")
 
 
+def same_run(state: dict, preset: Preset, seed: int) -> bool:
+    """Whether an interrupted run had these settings. A field that was added since had its default value."""
+    try:
+        earlier = state["settings"]
+        return Preset(**earlier["preset"]).settings() == preset.settings() and earlier["seed"] == seed
+    except (KeyError, TypeError, CourseError):
+        return False
+
+
 def run_chapters(run: Run, preset: Preset, seed: int) -> None:
     """Execute the chapters that this run still lacks. Raises ``CourseError`` naming chapter and cell."""
     progress = run.root / "progress.json"
-    settings = {"preset": preset.to_dict(), "seed": seed}
     state = read_json(progress) if progress.exists() else {}
-    if state.get("settings") != settings or len(state["done"]) == len(CHAPTERS):
-        state = {"settings": settings, "done": {}}
+    if not same_run(state, preset, seed) or len(state["done"]) == len(CHAPTERS):
+        state = {"settings": {"preset": preset.to_dict(), "seed": seed}, "done": {}}
     elif state["done"]:
         print(f"Going on after {list(state['done'])[-1]} of an interrupted run (delete {progress} to start anew).")
     executed = run.chapter("notebooks")
