@@ -44,7 +44,7 @@ KEPT = {
 WITH_TORCH = ("torchvision", "torchaudio", "triton")  # built for one torch: they stay with it
 # Where another version means another behaviour.
 PINNED = """transformers trl peft datasets accelerate huggingface-hub tokenizers safetensors
-    gguf xllamacpp gradio""".split()
+    gguf xllamacpp""".split()
 UNSLOTH = ("unsloth", "unsloth-zoo")
 SPACE_GB, SPACE_WITH_TORCH_GB = 2, 9  # the second with torch's CUDA libraries
 NO_NETWORK = re.compile("NewConnectionError|ProxyError|timed out|unreachable|from versions: none")

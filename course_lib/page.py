@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from course_lib.assistant import LONGEST_QUESTION, Assistant, Reply
@@ -82,8 +83,10 @@ def open_page(
 ):  # fmt: skip
     """Serve the page on the loopback address, unless told another; never through a public link.
 
-    Returns Gradio's page and its address. Raises ``SettingError`` when the port is taken.
+    Returns Gradio's page and its address. Raises ``SettingError`` when the port is taken or Gradio is not installed.
     """
+    if find_spec("gradio") is None:
+        raise SettingError("the page needs Gradio, which is not installed: pip install gradio")
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     assistants = {
         "base model": Assistant("base", preset.name, device),

@@ -136,5 +136,5 @@ def test_two_steps_on_the_real_gsm8k(tmp_path):
 
 
 def test_evaluation_needs_rows():
-    with pytest.raises(DataError, match="no rows"):
+    with pytest.raises(DataError, match="nothing to evaluate: 0 rows"):
         evaluate(None, None, [])
