@@ -31,7 +31,7 @@ PINS = {
 }
 COMPLETE = {name: PINS[name] for name in (*bootstrap.KEPT, *bootstrap.PINNED)}
 # Imported only where the learner has asked for it and has it: no notebook needs it.
-OPTIONAL = {"gradio", "unsloth", "vllm", "deepspeed", "gradio"}
+OPTIONAL = {"unsloth", "vllm", "deepspeed", "gradio"}
 
 
 # --- the decision ---------------------------------------------------------------------------------------
