@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from tqdm.auto import tqdm
 
+from course_lib.devices import pick_device
 from course_lib.errors import CourseError, DataError, SettingError, TrainingError
 from course_lib.grading import KINDS, grade
 from course_lib.metrics import compare, summarise
@@ -97,10 +98,8 @@ def generate(
 
 @contextmanager
 def on_gpu(model: PreTrainedModel) -> Iterator[None]:
-    """A model that is in the machine's memory is on the GPU meanwhile, if there is one that torch may use."""
-    import torch
-
-    moved = torch.cuda.is_available() and model.device.type == "cpu"
+    """A model in the machine's memory is on the GPU meanwhile, if there is one and ``COURSE_DEVICE`` names no other."""
+    moved = model.device.type == "cpu" and pick_device().startswith("cuda")
     if moved:
         model.to("cuda")
     try:

@@ -238,6 +238,10 @@ def test_a_model_is_on_the_gpu_while_it_writes_and_goes_back(monkeypatch):
     with on_gpu(model):
         assert model.device.type == "cpu"  # no GPU, nothing moves
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setenv("COURSE_DEVICE", "cpu")
+    with on_gpu(model):
+        assert model.device.type == "cpu"  # as asked
+    monkeypatch.delenv("COURSE_DEVICE")
     with pytest.raises(KeyboardInterrupt), on_gpu(model):
         assert model.device.type == "cuda"
         raise KeyboardInterrupt

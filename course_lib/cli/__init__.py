@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from course_lib.devices import pick_device
 from course_lib.errors import CourseError, SettingError
 from course_lib.validation import nearest
 
@@ -61,7 +62,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         command = importlib.import_module(f"course_lib.cli.{name.replace('-', '_')}")
         parser = Parser(prog=f"python -m course_lib {name}", description=COMMANDS[name].capitalize() + ".")
         command.add_arguments(parser)
-        return command.run(parser.parse_args(rest))
+        args = parser.parse_args(rest)
+        if device := getattr(args, "device", ""):
+            pick_device(device)  # refuses one that is not there
+            os.environ["COURSE_DEVICE"] = device  # for all that picks a device after this
+        return command.run(args)
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
