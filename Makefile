@@ -15,7 +15,7 @@ OTHER_DATA = $(if $(TASK),--task $(TASK)) $(if $(DATA),--data "$(DATA)" --column
 VENV := .venv
 PY := $(VENV)/bin/python
 # Two processes with one thread each finish sooner than two that fight over both cores.
-PYTEST := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 MPLBACKEND=Agg $(PY) -m pytest -q
+PYTEST := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 MPLBACKEND=Agg $(PY) -m pytest -q -rs
 STAMP := $(VENV)/installed
 UNSLOTH := .venv-unsloth/installed
 LM_EVAL := .venv-lm-eval/installed
@@ -43,8 +43,7 @@ smoke: $(STAMP)
 
 # Lint, generated files, every test, every notebook; one chapter with nbmake too, as learners' CI would.
 test: lint $(UNSLOTH) $(LM_EVAL)
-	$(PYTEST) -n 2 --dist loadgroup -m "not learning"
-	HF_HUB_OFFLINE=1 $(PY) -m pytest -q -m learning
+	$(PYTEST) -n 2 --dist loadgroup
 	COURSE_PRESET=smoke COURSE_RUNS=$$(mktemp -d) $(PYTEST) --nbmake notebooks/01_setup.ipynb
 
 # The quick part of it, for while you work.

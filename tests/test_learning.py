@@ -1,7 +1,6 @@
 """The claim of the course: GRPO teaches the tiny model to reason, on held-out problems, from rewards alone.
 
-This trains the laptop preset as it stands on each toy task (minutes on two cores), so it runs alone, with all
-cores.
+This trains the laptop preset as it stands on each toy task: minutes for each.
 """
 
 from __future__ import annotations
