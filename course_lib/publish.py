@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 TEMPLATE = DATA / "model_card.md.j2"
 TOKEN = "HF_TOKEN"  # the environment variable
+BADGE = "[![Model on Hugging Face](https://huggingface.co/datasets/huggingface/badges/resolve/main/model-on-hf-md.svg)]"
 SHOWN = (
     "steps prompts_per_step group_size learning_rate temperature beta epsilon loss_type max_grad_norm "
     "max_completion_length lora_rank lora_alpha"
@@ -64,10 +65,12 @@ print(tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_t
 
 @dataclass(frozen=True)
 class Push:
-    """What was prepared (``folder``) and where it went (``url``, ``None`` for a dry run)."""
+    """What was prepared (``folder``), where it went (``url``, ``None`` for a dry run), and a line of Markdown that
+    links to it from a README of one's own (``badge``)."""
 
     folder: Path
     url: str | None
+    badge: str
 
 
 def load_snippet(source: str, preset: Preset, kind: str) -> str:
@@ -223,8 +226,9 @@ def push_to_hub(
     Raises ``ExportError`` when the Hub cannot be reached or refuses; what was prepared stays where it is.
     """
     prepare_push(export, repo_id, results, record, folder)
+    badge = f"{BADGE}(https://huggingface.co/{repo_id})"
     if dry_run:
-        return Push(folder, None)
+        return Push(folder, None, badge)
     from httpx import HTTPError
     from huggingface_hub import HfApi
 
@@ -241,4 +245,4 @@ def push_to_hub(
             f"the push to {api.endpoint} failed ({type(error).__name__}: {said}). What was prepared is in {folder}; "
             f"look at the network and at what the token may do, then call it again"
         ) from None
-    return Push(folder, str(url))
+    return Push(folder, str(url), badge)

@@ -320,12 +320,12 @@ card = (push.folder / "README.md").read_text()
 print(card.split("## How to use it")[0])
 
 # %% [markdown]
-# The rest of the card is in the folder; the code in it is that of the last section. The metadata name no base model here, since the tiny model is not on the Hub.
-# With Gemma 3 1B they do, and the card carries Gemma's licence.
+# The rest of the card is in the folder; the code in it is that of the last section. The metadata name no base model
+# here, since the tiny model is not on the Hub. With Gemma 3 1B they do, and the card carries Gemma's licence.
 #
 # To push for real, put a token that may write into the environment variable `HF_TOKEN` (never into a notebook, which
 # gets saved and shared), and add `dry_run=False`. The repository starts out private. If the network fails, what was
-# prepared is still there.
+# prepared is still there. For a README of your own, `push.badge` is a line of Markdown: a badge that links to the model.
 
 # %%
 merged = agreement[agreement["form"].str.startswith("merged")].iloc[0]

@@ -95,7 +95,8 @@ def test_a_dry_run_writes_what_would_be_pushed_and_asks_nobody(run, forms, tmp_p
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.delenv("HF_TOKEN", raising=False)
     pushed = publish.push_to_hub(forms / "merged", NAME, *run, tmp_path / "push")
-    assert pushed == publish.Push(tmp_path / "push", None)
+    assert (pushed.folder, pushed.url) == (tmp_path / "push", None)
+    assert pushed.badge.startswith("[![") and pushed.badge.endswith(f"](https://huggingface.co/{NAME})")
     verify_checksums(pushed.folder)
     made = {path.name for path in pushed.folder.iterdir()}
     assert made == {path.name for path in (forms / "merged").iterdir()} | {"README.md", "results.json", "training.json"}
