@@ -78,7 +78,8 @@ bench: $(STAMP)
 memory: $(STAMP)
 	$(PY) tools/measure_memory.py
 
-# The exported model asked by lm-evaluation-harness, in an environment of its own: the same accuracy?   MODEL=runs/...
+# Exported models asked by lm-evaluation-harness, in an environment of its own: the same accuracy? Writes
+# recorded/lm_eval.json, unless one is named: MODEL=runs/laptop/08_export/merged
 lm-eval: $(LM_EVAL)
 	HF_HUB_OFFLINE=1 $(PY) tools/lm_eval_check.py $(if $(MODEL),--model "$(MODEL)")
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from course_lib.errors import CourseError
 
+if TYPE_CHECKING:
+    from course_lib.presets import Preset
+
 DATA = Path(__file__).parent / "data"
 REFERENCE = DATA / "reference"
+TOYS = {"number": "math", "choice": "choice", "rubric": "rubric"}  # the toy task of each kind
 
 
 def runs_dir() -> Path:
@@ -29,9 +33,9 @@ def recorded_runs(preset: str) -> list[Path]:
 class Run:
     """The artefacts of one preset."""
 
-    def __init__(self, preset: str):
+    def __init__(self, preset: Preset):
         self.preset = preset
-        self.root = runs_dir() / preset
+        self.root = runs_dir() / preset.name
 
     def chapter(self, name: str) -> Path:
         """The folder that a chapter writes to, made if need be. Raises ``CourseError`` if it cannot be."""
@@ -44,21 +48,35 @@ class Run:
             ) from error
         return folder
 
+    def places(self, artefact: str) -> list[Path]:
+        """Where an artefact may lie: where this run writes it, then where the course brings one of its own.
+
+        What was trained and measured (chapters 6 to 8) is the tiny model's, and belongs to its task alone. Earlier
+        artefacts are examples: those of the toy task of the same kind will do.
+        """
+        own, task = self.root / artefact, self.preset.task
+        if artefact < "06":
+            return [own, REFERENCE / task / artefact, REFERENCE / f"toy_{TOYS[self.preset.kind]}" / artefact]
+        return [own, REFERENCE / task / artefact] if self.preset.model == "tiny" else [own]
+
     def find(self, artefact: str) -> Path:
         """An earlier chapter's artefact, such as ``"06_training/adapter"``.
 
-        Falls back on the reference of this task that ships with the course, and says so. Raises
-        ``CourseError`` when there is neither.
+        Falls back on what ships with the course (see ``places``), and says so. Raises ``CourseError`` when there is
+        neither.
         """
-        task = self.preset.partition("-")[2] or "toy_math"
-        own, shipped = self.root / artefact, REFERENCE / task / artefact
+        own, *shipped = self.places(artefact)
         if own.exists():
             return own
         chapter = artefact.split("/")[0]
-        if shipped.exists():
-            print(f"Chapter {int(chapter[:2])} has not been run with this preset: using the course's own {artefact}.")
-            return shipped
-        raise CourseError(f"{own} is missing: run notebooks/{chapter} with preset {self.preset!r} first")
+        for place in shipped:
+            if place.exists():
+                print(
+                    f"Chapter {int(chapter[:2])} has not been run with this preset: using the course's own {artefact}, "
+                    f"of the tiny model and {place.relative_to(REFERENCE).parts[0]}."
+                )
+                return place
+        raise CourseError(f"{own} is missing: run notebooks/{chapter} with preset {self.preset.name!r} first")
 
 
 def write_json(path: Path, data: Any) -> Path:

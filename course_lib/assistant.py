@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_lib.artifacts import REFERENCE, Run, read_json
+from course_lib.artifacts import Run, read_json
 from course_lib.coherence import block
 from course_lib.completions import is_well_formed, read_answer
 from course_lib.devices import pick_device
@@ -19,6 +19,8 @@ from course_lib.strategies import get_strategy
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from course_lib.presets import Preset
 
 LONGEST_QUESTION = 4000  # characters
 
@@ -50,14 +52,13 @@ class Reply:
         return asdict(self)
 
 
-def trained_adapter(preset: str = "laptop") -> Path:
+def trained_adapter(preset: Preset) -> Path:
     """The adapter of your own run with this preset, else the one that ships with the course for its task."""
-    task = preset.partition("-")[2] or "toy_math"
-    for adapter in (Run(preset).root / "06_training/adapter", REFERENCE / task / "06_training/adapter"):
+    for adapter in Run(preset).places("06_training/adapter"):
         if (adapter / "adapter_config.json").is_file():
             return adapter
     raise ModelFileError(
-        f"there is no trained adapter for {preset!r}: run chapter 6 with it, or name one with --checkpoint"
+        f"there is no trained adapter for {preset.name!r}: run chapter 6 with it, or name one with --checkpoint"
     )
 
 
@@ -78,17 +79,18 @@ class Assistant:
     with an adapter, or a model folder or Hub name. Raises ``ModelFileError`` when nothing can be loaded from it.
     """
 
-    def __init__(self, checkpoint: str = "trained", preset: str = "laptop", device: str = ""):
+    def __init__(self, checkpoint: str = "trained", preset: Preset | None = None, device: str = ""):
         from course_lib.models import load_adapter, load_model, load_tokenizer
         from course_lib.presets import get_preset
 
+        preset = preset or get_preset("laptop")
         folder = trained_adapter(preset) if checkpoint == "trained" else Path(checkpoint).expanduser()
         self.name, adapter, source = checkpoint, None, checkpoint
         if (folder / "adapter_config.json").is_file():
             adapter, source = folder, read_json(folder / "adapter_config.json")["base_model_name_or_path"]
             self.name = str(folder)
         elif checkpoint == "base":
-            source = get_preset(preset).model
+            source = preset.model
         elif folder.exists() and not (folder / "config.json").is_file():
             raise ModelFileError(f"{folder} holds neither a model (config.json) nor an adapter (adapter_config.json)")
         model = load_model(source)

@@ -129,7 +129,7 @@ def _unsloth_policy(preset: Preset, seed: int, dtype: torch.dtype) -> PreTrained
     model, _ = FastModel.from_pretrained(
         model_name=model_source(preset.model),
         max_seq_length=preset.max_prompt_length + preset.max_completion_length,
-        # None: on a GPU without bfloat16 Unsloth stores Gemma 3 in 16 bits and computes in float32
+        # None: on a GPU without bfloat16 Unsloth stores Gemma 3 in 16 bits and computes what overflows in float32
         dtype=None if _has_cuda() and not has_bf16() else dtype,
         load_in_4bit=preset.load_in_4bit,
         use_gradient_checkpointing=checkpointing,

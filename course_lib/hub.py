@@ -20,8 +20,10 @@ def login_steps(model: str) -> tuple[str, ...]:
     return (
         f"open https://huggingface.co/{model}, log in, and accept the licence",
         "make a token with read access: https://huggingface.co/settings/tokens",
-        "hand it over: `hf auth login` in a terminal, or the environment variable HF_TOKEN (in Colab and Kaggle a "
-        "secret of that name); never write it into a notebook",
+        "hand it over: `hf auth login` in a terminal, or the environment variable HF_TOKEN. In Colab: a secret of that "
+        "name, with notebook access switched on. In Kaggle: a secret of that name, then in a cell `from kaggle_secrets "
+        "import UserSecretsClient` and `os.environ['HF_TOKEN'] = UserSecretsClient().get_secret('HF_TOKEN')`. Never "
+        "write the token itself into a notebook",
     )
 
 

@@ -89,8 +89,8 @@ def open_page(
         raise SettingError("the page needs Gradio, which is not installed: pip install gradio")
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     assistants = {
-        "base model": Assistant("base", preset.name, device),
-        "trained model": Assistant(checkpoint, preset.name, device),
+        "base model": Assistant("base", preset, device),
+        "trained model": Assistant(checkpoint, preset, device),
     }
     page = build_page(assistants, preset)
     try:

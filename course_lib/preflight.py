@@ -25,6 +25,7 @@ NEEDED = "torch transformers trl peft datasets accelerate huggingface_hub tokeni
 BROKEN = {"trl": ("1.15.0", "does not run GRPO without a GPU")}
 GPUS = Path("/proc/driver/nvidia/gpus")  # one entry a GPU, whatever CUDA_VISIBLE_DEVICES hides
 MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container
+DRIVE = Path("/content/drive")  # Google Drive, mounted in Colab
 GB = 1e9
 
 
@@ -43,7 +44,11 @@ def preflight(preset: Preset) -> list[Finding]:
     from course_lib.hub import hub_findings
 
     machine = [python(), packages(), accelerator(), gpus(), precision(preset)]
-    return [*machine, memory(preset), disk(preset), *extras(preset), *hub_findings(preset), ahead(preset)]
+    rows = [*machine, memory(preset), disk(preset), *extras(preset), *hub_findings(preset)]
+    last = ahead(preset)
+    if last.state != "fail" and (failed := [row.name for row in rows if row.state == "fail"]):
+        last = Finding(last.name, "fail", f"{preset.name}, once this is mended: {', '.join(failed)}")
+    return [*rows, last]
 
 
 def as_text(findings: Iterable[Finding]) -> str:
@@ -154,7 +159,8 @@ def precision(preset: Preset) -> Finding:
     gpu = torch.cuda.is_available()
     if preset.dtype == "bfloat16" and not has_bf16():
         why = "this GPU would only imitate it, slowly" if gpu else "there is no GPU"
-        todo = "set dtype to float32; bfloat16 needs a GPU of compute capability 8.0 or above"
+        todo = "take a GPU of compute capability 8.0 or above, or a preset that computes in float32: "
+        todo += "t4" if gpu else "laptop"
         return Finding("precision", "fail", f"bfloat16 is asked for, and {why}", todo)
     native = "has" if has_bf16() else "has no"
     return Finding("precision", "ok", preset.dtype + (f"; this GPU {native} bfloat16 of its own" if gpu else ""))
@@ -190,11 +196,21 @@ def memory(preset: Preset) -> Finding:
             free, total = min(free, int(limit)), min(total, int(limit))
     found = f"{where}: {free / GB:.1f} GB free of {total / GB:.1f}, {needed:g} needed ({known_from})"
     if needed * GB > total:
-        todo = "raise accumulation, shorten completions, or take a smaller preset"
-        return Finding("memory", "fail", found, todo)
+        return Finding("memory", "fail", found, _less_memory(preset, int(total)))
     if needed * GB > free:
         return Finding("memory", "warn", found, "close what else uses it, such as another notebook's kernel")
     return Finding("memory", "ok", found)
+
+
+def _less_memory(preset: Preset, total: int) -> str:
+    """What to change first, from the estimate; in general words for a model whose shape is not known here."""
+    from course_lib.memory import fits
+
+    try:
+        enough, said = fits(preset, total)
+    except CourseError:
+        enough, said = True, ""
+    return "raise accumulation, shorten completions, or take a smaller preset" if enough else said
 
 
 def disk(preset: Preset) -> Finding:
@@ -210,10 +226,26 @@ def disk(preset: Preset) -> Finding:
         free[there] = shutil.disk_usage(there).free / GB
     folder, least = min(free.items(), key=lambda item: item[1])
     found = f"{least:.1f} GB free in {folder}, {needed:g} are enough"
+    if least >= needed and "COLAB_RELEASE_TAG" in os.environ and DRIVE not in runs_dir().absolute().parents:
+        todo = f"mount Google Drive and set COURSE_RUNS to a folder below {DRIVE}, or a lost runtime takes all with it"
+        return Finding("disk", "warn" if on_hub(preset.model) else "ok", found, todo)
     if least >= needed:
         return Finding("disk", "ok", found)
     todo = "free some, or name another disk by COURSE_RUNS and HF_HOME"
     return Finding("disk", "warn" if least >= needed / 4 else "fail", found, todo)
+
+
+def expected_time(preset: Preset) -> str:
+    """Minutes of training and how they are known: stated, or scaled from the preset of that size and model."""
+    from course_lib.presets import PRESETS
+
+    stated = PRESETS.get(preset.name.partition("-")[0])
+    if stated is None or stated.model != preset.model:
+        return "for a time that is not known for these settings"
+    if stated.settings() == preset.settings():
+        return f"about {preset.minutes:g} minutes ({preset.known_from})"
+    work, known = (p.steps * p.completions_per_step * p.max_completion_length for p in (preset, stated))
+    return f"roughly {stated.minutes * work / known:.2g} minutes (scaled from {stated.name}: {stated.known_from})"
 
 
 def ahead(preset: Preset) -> Finding:
@@ -231,10 +263,7 @@ def ahead(preset: Preset) -> Finding:
         return Finding("what will run", "fail", f"{work} of {preset.model} without a GPU: days", todo)
     if preset.vllm and is_gemma_3(preset.model) and not has_bf16():
         return Finding("what will run", "fail", work, 'this GPU cannot run Gemma 3 in vLLM: set vllm to ""')
-    todo = " ".join(preset.warnings())
-    return Finding(
-        "what will run",
-        "warn" if todo else "ok",
-        f"{work}, about {preset.minutes:g} minutes ({preset.known_from})",
-        todo,
-    )
+    warnings = " ".join(preset.warnings())
+    better = 'this GPU can take Gemma 3 1B: write preset = "t4" in the first code cell, and run all cells again'
+    todo = warnings or (better if gpu and preset.model == "tiny" and preset.name != "smoke" else "")
+    return Finding("what will run", "warn" if warnings else "ok", f"{work}, {expected_time(preset)}", todo)

@@ -117,7 +117,7 @@ PRESETS = {
     for preset in (
         Preset(
             "smoke",
-            about="seconds: every line runs, nothing is learned; for CI",
+            about="seconds: every line runs, too small for any conclusion; for CI",
             minutes=0.1,
             memory_gb=1.0,
             known_from="every test run",
@@ -133,7 +133,7 @@ PRESETS = {
             "laptop",
             about="minutes on two CPU cores: the tiny model really learns",
             minutes=2,
-            memory_gb=2.2,
+            memory_gb=2.3,
             known_from="the recorded runs",
         ),
         # Why these numbers, for lack of a run. Memory: course_lib/memory.py. Time of a step: up to 384 tokens, written
@@ -144,7 +144,7 @@ PRESETS = {
             "t4",
             about="Gemma 3 1B on one free 16 GB GPU: the format first, then fewer slips",
             minutes=180,
-            memory_gb=9,
+            memory_gb=8.7,
             known_from="an estimate; not run",
             model="google/gemma-3-1b-it",
             task="gsm8k",
@@ -167,7 +167,7 @@ PRESETS = {
             "gpu",
             about="Gemma 3 1B on a GPU with bf16 and 24 GB or more: more prompts, longer answers",
             minutes=150,  # 20 to 30 s a step: 512 tokens at about 35 ms, then 250 TFLOP at 50 or more a second
-            memory_gb=14,
+            memory_gb=14.1,
             known_from="an estimate; not run",
             model="google/gemma-3-1b-it",
             task="gsm8k",
@@ -232,6 +232,6 @@ def get_preset(name: str = "auto", /, **overrides) -> Preset:
         overrides = {"name": name, "task": task, **other, **TASK_SIZES.get(name, {}), **overrides}
     known = {field.name for field in fields(Preset)}
     if unknown := sorted(set(overrides) - known):
-        near = nearest(unknown[0], known)
-        raise SettingError(f"unknown preset field {unknown[0]!r}{near}; the fields are: {', '.join(sorted(known))}")
+        near = nearest(unknown[0], known) or f"; the fields are: {', '.join(sorted(known))}"
+        raise SettingError(f"unknown preset field {unknown[0]!r}{near}")
     return replace(PRESETS[size], **overrides)

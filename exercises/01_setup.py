@@ -47,7 +47,7 @@ from course_lib.presets import PRESETS, get_preset
 
 laptop = get_preset("laptop")
 print("presets:", ", ".join(PRESETS))
-print(laptop)
+display(pd.Series(laptop.to_dict(), name="laptop").to_frame())
 
 
 # %% [markdown]
@@ -80,7 +80,7 @@ part_1.run_costs.check(run_costs)
 # step is the usual way to compare two runs fairly.*
 #
 # Make a preset from `laptop` with groups **half** as large, **as many completions per step** as before, and
-# **half** as many steps. Everything else stays. `laptop` stands for the original; its fields were printed above.
+# **half** as many steps. Everything else stays. `laptop` stands for the original; its fields stand above.
 
 # %% tags=["exercise"]
 # Write your code here

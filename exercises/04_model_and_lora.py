@@ -38,18 +38,12 @@ importlib.import_module("course_lib.bootstrap").ensure(preset)
 
 # %%
 import torch
-from peft import get_peft_model
-from transformers import Gemma3TextConfig
 
 from course_lib.checkers import part_4
-from course_lib.memory import T4_BYTES, estimate
-from course_lib.models import load_model, load_tokenizer, lora_config
 from course_lib.presets import get_preset
-from course_lib.rollouts import ROLLOUTS
 
 settings = get_preset(preset)
 torch.manual_seed(seed)
-tokenizer = load_tokenizer(settings.model)
 
 
 # %% [markdown]
@@ -62,7 +56,7 @@ tokenizer = load_tokenizer(settings.model)
 # Write `cache_numbers(config, tokens)`: how many numbers the cache of **one** completion holds after
 # `tokens` tokens. Each layer keeps, for every remembered token and each key/value head, one key and one
 # value of `head_dim` numbers. A full layer remembers all tokens, a sliding layer the last
-# `sliding_window` of them.
+# `sliding_window` of them (transformers stores one fewer; count the whole window here).
 #
 # Use `config.layer_types` (a list of `"sliding_attention"` and `"full_attention"`),
 # `config.sliding_window`, `config.num_key_value_heads` and `config.head_dim`.

@@ -36,10 +36,8 @@ if not importlib.util.find_spec("course_lib"):
 importlib.import_module("course_lib.bootstrap").ensure(preset)
 
 # %%
-import numpy as np
 import pandas as pd
 
-from course_lib.artifacts import REFERENCE
 from course_lib.checkers import part_6
 from course_lib.presets import get_preset
 
@@ -87,7 +85,8 @@ part_6.plan_batch.check(plan_batch)
 # 5. `"healthy"`: none of these.
 #
 # The order matters: completions that are cut off seldom earn anything, and groups that earn nothing have no contrast. The
-# first name in the list is the cause, the later ones its consequences.
+# first name is the likelier cause, the later ones its consequences. (Not always: copies of one wrong answer, drawn at a
+# temperature near 0, are called "no success" too.)
 
 # %% tags=["exercise"]
 def diagnose(log):

@@ -58,14 +58,14 @@ from course_lib.tasks import rows_of
 
 pd.set_option("display.max_colwidth", 100, "display.width", 180, "display.max_columns", 12)
 settings = get_preset(preset)
-run = Run(settings.name)
+run = Run(settings)
 print(f"preset {settings.name}: {settings.about}")
 
 # %% [markdown]
 # ## What the course builds
 #
-# A language model answers a word problem. If it blurts out a number, it is nearly always wrong; if it writes down
-# the steps first, it is nearly always right. **GRPO** (group relative policy optimisation) teaches it to take the
+# A small language model answers a word problem. If it blurts out a number, it is nearly always wrong; if it writes
+# down the steps first, it is nearly always right. **GRPO** (group relative policy optimisation) teaches it to take the
 # steps, without ever showing it a worked solution. It draws several completions for each problem, grades them by
 # code, and makes those that did better than their group more likely.
 #
@@ -105,7 +105,9 @@ plt.show()
 #
 # The solid loop is one training step, repeated some dozens of times. What comes along the dashed arrows happens
 # once, at the end. Each chapter leaves a small file behind that a later one takes up; where a chapter has not
-# been run, the course's own file takes its place, and a line says so. So you can start anywhere.
+# been run, the course's own file takes its place, and a line says so. So with `smoke` and `laptop` you can start
+# anywhere. What the course brings was made with the tiny model; with `t4` and `gpu` (below) chapters 7 and 8 need your
+# own chapter 6, in the same runtime.
 #
 # | chapter | you build | runs for |
 # |---|---|---|
@@ -113,10 +115,10 @@ plt.show()
 # | 2 GRPO theory | the loss by hand, equal to TRL's | seconds |
 # | 3 Data and rewards | problems, a split that holds, a first reward | seconds |
 # | 4 Model and LoRA | a LoRA layer by hand, a picture of the base model | seconds |
-# | 5 Reward testing | rewards that withstand attack | seconds |
+# | 5 Reward testing | rewards that withstand attack | under a minute |
 # | 6 Training | the trained adapter | minutes |
-# | 7 Evaluation | base model against trained model, with intervals | half a minute |
-# | 8 Export | one merged model that runs anywhere | seconds |
+# | 7 Evaluation | base model against trained model, with intervals | about a minute |
+# | 8 Export | one merged model that runs anywhere | half a minute |
 
 # %% [markdown]
 # ## How big: the presets
@@ -132,22 +134,21 @@ display(table.loc[expected].T)
 
 # %% [markdown]
 # `minutes` and `memory_gb` (of 10⁹ bytes) are those of training alone, in chapter 6. The last column says how they
-# are known. `smoke` proves that every line runs and learns nothing: it is what the course's own tests use. With
+# are known. `smoke` proves that every line runs, and its results prove nothing: it is what the course's own tests use. With
 # `laptop` the tiny model really learns. `t4` and `gpu` put Gemma 3 1B in its place, and GSM8K in the place of the
 # generated problems: the same chapters, on a GPU. To switch, write `preset = "t4"` in the cell at the top of each
-# notebook. What else do the presets differ in?
+# notebook. What else do the presets differ in? Here are the sizes; the other fields belong to later chapters.
 
 # %%
 for derived in ("completions_per_step", "batch_size", "train_problems"):
     table.loc[f"({derived})"] = [getattr(p, derived) for p in PRESETS.values()]
-shown = table.drop(index=["name", *expected])
-with pd.option_context("display.max_rows", None):
-    display(shown[shown.nunique(axis=1) > 1])
+sizes = ["model", "task", "steps", "prompts_per_step", "group_size", "max_completion_length", "eval_problems"]
+display(table.loc[[*sizes, "(completions_per_step)", "(batch_size)", "(train_problems)"]])
 
 # %% [markdown]
-# The rows in brackets follow from the others. Some fields are worth knowing by name already: one step draws
-# `group_size` completions for each of `prompts_per_step` problems; `steps` such steps make a run. Lengths are in
-# tokens.
+# One step draws `group_size` completions for each of `prompts_per_step` problems; `steps` such steps make a run.
+# Lengths are in tokens. The rows in brackets follow from the others; the batch size is how many completions the model
+# works through at a time.
 #
 # To try a change, name the field. Settings that cannot work are refused at once, not in the middle of a run.
 # Settings that can, but are known to go badly, are kept, and `warnings()` says what to expect of them.
@@ -155,7 +156,7 @@ with pd.option_context("display.max_rows", None):
 # %%
 half = get_preset(settings.name, steps=settings.steps // 2)
 print(f"half a run: steps {half.steps}, problems {half.train_problems}")
-for wrong in ({"group_size": 1}, {"accumulation": 3}, {"learning_rat": 1e-3}):
+for wrong in ({"group_size": 1}, {"steps": 0}, {"learning_rat": 1e-3}):
     try:
         get_preset("laptop", **wrong)
     except ValueError as error:
@@ -167,8 +168,9 @@ for warning in get_preset("laptop", learning_rate=0.0125, group_size=2).warnings
 # ## The machine
 #
 # Does this machine have what the preset needs? The **preflight** looks before anything starts: versions,
-# accelerator, memory, disk, the login if a model has to be fetched, and what will run. `fail` stops the preset here,
-# `warn` is worth reading, and a line below says what to do. In a terminal: `python -m course_lib doctor`.
+# accelerator, memory, disk, the login if a model has to be fetched, and what will run. With a `fail` this preset
+# will not run here: do what the line below it says before you go on. `warn` is worth reading. In a terminal:
+# `python -m course_lib doctor`.
 
 # %%
 print(as_text(preflight(settings)))

@@ -65,7 +65,7 @@ from course_lib.tasks import load_rows
 
 torch.manual_seed(seed)
 settings = get_preset(preset)
-run = Run(settings.name)
+run = Run(settings)
 
 # %% [markdown]
 # ## From a score to a gradient

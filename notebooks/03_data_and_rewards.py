@@ -95,7 +95,7 @@ from course_lib.tasks.sources import local_folder
 from course_lib.tasks.splits import split_of
 
 settings = get_preset(preset)
-run = Run(settings.name)
+run = Run(settings)
 pd.set_option("display.max_colwidth", 100, "display.width", 180, "display.max_columns", 12)
 print(f"preset {settings.name}: task {settings.task}, kind {settings.kind}, model {settings.model}")
 

@@ -68,7 +68,7 @@ from course_lib.tasks import saved_rows
 
 # %%
 settings = get_preset(preset)
-run = Run(settings.name)
+run = Run(settings)
 torch.manual_seed(seed)
 tokenizer = load_tokenizer(settings.model)
 base = load_model(settings.model)
@@ -163,6 +163,7 @@ for panel, (title, mask) in zip(panels, masks.items(), strict=True):
     panel.imshow(mask, cmap="Greys", vmin=0, vmax=1.6)
     panel.set(title=title, xlabel="position that is looked at")
     panel.set_xticks(range(0, tokens, 3))
+    panel.set_yticks(range(0, tokens, 3))
     panel.set_xticks(np.arange(-0.5, tokens), minor=True)
     panel.set_yticks(np.arange(-0.5, tokens), minor=True)
     panel.grid(which="minor", color="0.8", linewidth=0.5)
@@ -179,7 +180,7 @@ plt.show()
 #
 # A drawing is a claim. Here is the test: give the model a long text, change its **first** token, and
 # see at which positions the output of each layer changes. A sliding layer passes news on by at most
-# `sliding_window - 1` positions.
+# `sliding_window - 1` positions (or fewer, where the trace gets too faint for float32).
 
 # %%
 window = base.config.sliding_window
@@ -215,7 +216,7 @@ plt.show()
 #
 # Prompt and worked solution together are often somewhat longer than the tiny model's window: for the last
 # tokens the sliding layers no longer see the start of the prompt; the full layer does. In Gemma 3 1B, a
-# window of 512 holds a whole problem.
+# window of 512 usually holds a whole problem.
 #
 # ## Where the parameters are
 #
@@ -261,12 +262,12 @@ plt.show()
 # The embedding is used twice: to turn tokens into vectors and, as `lm_head`, to turn vectors into
 # scores for the next token (**tied embeddings**). For that reason LoRA leaves `lm_head` alone. The
 # 262,144 rows of Gemma 3's vocabulary have another price, too: the scores of a batch (logits) take
-# tokens × 262,144 numbers, which is the memory peak when training the 1B model.
+# tokens × 262,144 numbers: with the weights, the largest item when the 1B model is trained.
 #
 # **Where the tiny model departs from Gemma 3 1B:** fewer and narrower layers, a vocabulary of 768
-# tokens in which every digit is a token of its own, and no general knowledge at all: it has seen only
-# generated word problems. Pattern, norms, grouped-query attention, tied embeddings, template and
-# special tokens are the same.
+# tokens, and no general knowledge at all: it has seen only generated word problems. Pattern, norms,
+# grouped-query attention, tied embeddings, template and special tokens are the same, and in both every
+# digit is a token of its own.
 #
 # ## The chat template, and where a completion ends
 #
@@ -299,7 +300,7 @@ for stop in ([1, 106], [1]):
 # With 106 missing the model does not stop: here it repeats `<end_of_turn>` up to the limit; another model
 # would write a new turn. (Only the first 60 characters are shown.) In training, nearly every completion
 # would then be cut off, and a completion that is cut off is never well formed, however good its
-# beginning. If you ever see `completions/clipped_ratio` at 1, look here first.
+# beginning. If you ever see a `clipped_ratio` of 1 in the log of chapter 6, look here first.
 #
 # ## LoRA, written in full
 #
@@ -360,7 +361,7 @@ print(f"largest difference between ours and PEFT's: {(mine - peft).abs().max():.
 print(f"largest difference that the update makes:   {(mine - frozen).abs().max():.1e}")
 
 # %% [markdown]
-# The two layers agree up to rounding. What PEFT's version does besides: several named adapters on one
+# The two layers agree, here to the last bit or up to rounding. What PEFT's version does besides: several named adapters on one
 # layer, dropout, other dtypes, quantised base layers, merging and unmerging (chapter 8).
 #
 # Chapter 6 gets its policy from `backends.load_policy`, which asks for the same model and the same LoRA. Where there
@@ -386,8 +387,8 @@ for side in ("lora_A", "lora_B"):
 policy.zero_grad()
 
 # %% [markdown]
-# The gradient of $A$ is exactly zero, since it passes through $B$. The first step moves only $B$; from
-# the second on, both move. That is why the norm of all $B$ is a good test of whether anything was
+# The gradient of $A$ is exactly zero, since it passes through $B$. The first step (with a
+# learning rate above 0) moves only $B$; from the second on, both move. That is why the norm of all $B$ is a good test of whether anything was
 # learned: zero before training, above zero after. `training.train` refuses an adapter whose $B$ has not
 # moved.
 #
@@ -450,7 +451,9 @@ display(pd.DataFrame({"GB": {name: round(size / 1e9, 1) for name, size in memory
 # moment: generation needs the KV cache of all completions, the loss needs activations and logits of one
 # micro-batch. `course_lib.memory` adds up what each moment needs and takes the largest sum. It works from
 # shapes alone: nothing is loaded, so the answer comes before the download. First the preset `t4`, moment
-# by moment.
+# by moment: *prefill* reads the prompts and *decode* writes token after token, both for all completions of
+# a step at once; the other moments are for one micro-batch (`accumulation` of them make a step).
+# *Reference* and *loss* are forward passes, without and with gradients.
 
 # %%
 t4 = get_preset("t4")
@@ -459,8 +462,10 @@ display(moments.assign(sum=moments.sum(axis=1)).round(1).rename_axis("moment (GB
 print("peak:", estimate(t4).peak, "|", fits(t4, T4_BYTES)[1])
 
 # %% [markdown]
-# *LoRA* counts the adapter with the optimiser's averages, and its gradients where there are any. *Runtime* is
-# what libraries and the GPU's context take before there is a model. The peak comes with the loss, and there
+# *LoRA* counts the adapter with the optimiser's averages, and its gradients where there are any. *Activations* are
+# what layers compute, and keep for the backward pass. *Logits* count twice in the loss, since their gradient is
+# as large; in the reference, those of the micro-batch before are still there. *Runtime* is
+# what libraries and the GPU's context take before there is a model. With `t4` the peak comes with the loss, and there
 # weights and logits share most of it. Now the same preset with one setting changed at a time, and the tiny
 # model for comparison.
 
@@ -481,7 +486,7 @@ for (part, sizes), (color, hatch) in zip(peaks.items(), looks, strict=True):
     axes.barh(peaks.index, sizes, left=left, color=color, hatch=hatch, edgecolor="black", label=part)
     left += sizes.to_numpy()
 axes.axvline(T4_BYTES / 1e9, color="black", linestyle="--")
-axes.annotate("T4: 14.7 GiB", (T4_BYTES / 1e9, 0), (4, 0), textcoords="offset points", va="center")
+axes.annotate(f"T4: {T4_BYTES / 1e9:.1f} GB", (T4_BYTES / 1e9, 0), (4, 0), textcoords="offset points", va="center")
 axes.invert_yaxis()
 axes.set(xlabel="estimated peak of memory (GB = 10⁹ bytes)", xlim=(0, 1.15 * left.max()))
 axes.legend(ncols=5, loc="upper center", bbox_to_anchor=(0.5, 1.16), frameon=False)
@@ -490,9 +495,10 @@ plt.show()
 
 # %% [markdown]
 # *The picture: five bars cut into runtime, weights, LoRA, activations and logits (no peak falls into
-# generation, so there is no KV cache), and a dashed line at a T4's memory. The tiny model's bar is short and mostly activations. The t4 preset ends well left of the
-# line, with weights and logits as its largest parts. Longer completions bring it near the line; larger
-# micro-batches take it beyond by logits, no checkpointing by activations.*
+# generation, so there is no KV cache), and a dashed line at a T4's memory (sold as 16 GB, of which torch
+# can use a little less). The tiny model's bar is short and mostly activations. The t4 preset ends well left
+# of the line, with weights and logits as its largest parts. Longer completions bring it near the line;
+# larger micro-batches take it beyond by logits, no checkpointing by activations.*
 #
 # Two levers hold the peak down. **Gradient checkpointing** throws away what a layer computes and computes it
 # again in the backward pass: time for memory. **Accumulation** cuts a step into smaller micro-batches, and
@@ -520,10 +526,11 @@ if not recorded:
     print("This checkout has no recorded measurement.")
 
 # %% [markdown]
-# *Measured* counts live memory above what Python and its libraries take. *Held* is what the operating system
+# *Measured* counts live memory above what Python and its libraries take, and the estimates beside it are for the
+# lengths that occurred; the chart above adds the runtime and counts the longest sequences possible. *Held* is what the operating system
 # sees of the tiny model's runs with the usual allocator, which keeps small freed blocks for later: leave room
-# for it on a CPU. No GPU was used. There the same terms count, with TRL's fused kernel in place of its plain
-# code, but none of it was measured: leave a margin.
+# for it on a CPU. No GPU was used. There the same terms count, but TRL then computes the log-probabilities
+# without copying the logits; none of it was measured: leave a margin.
 #
 # ## The reference model comes free
 #
@@ -545,8 +552,9 @@ assert torch.equal(reference, base_logits)
 
 # %% [markdown]
 # Adapter off, the outputs are the base model's own. This is what TRL does when `beta` is above zero and
-# the model has an adapter. The course's presets train with `beta = 0`, so they need no reference at
-# all; the memory saved comes handy as soon as you set one.
+# the model has an adapter. `smoke` and `laptop` train with `beta = 0` and need no reference. `t4` and `gpu`
+# set it above 0: that costs one more forward pass (the moment *reference* above), but no second copy of the
+# weights.
 #
 # ## Sampling: temperature
 #
@@ -583,8 +591,8 @@ plt.show()
 # that is what the presets set. (TRL divides the logits by the temperature when it computes
 # log-probabilities, too, so that they fit what was sampled.)
 #
-# This one token decides a great deal: whether the model opens a reasoning block or goes straight to an
-# answer. GRPO works on choices such as this one, and it can only strengthen what is sampled now and
+# After a `<`, this one token decides a great deal: whether the model opens a reasoning block or goes straight
+# to an answer. (Other completions of the base model begin without a tag.) GRPO works on choices such as this one, and it can only strengthen what is sampled now and
 # then.
 #
 # ## How the base model answers
@@ -655,7 +663,7 @@ plt.show()
 # Two things to look for. The share of **bare answers**: that is blurting. And, in the table, how often
 # a bare answer is right compared with a worked one. Where working helps, a model that works more often
 # will be right more often. GRPO need not teach arithmetic then; it has to make the better habit more
-# frequent. All four manners in one group, with different rewards: that is the best thing that can
+# frequent. Several manners in one group, with different rewards: that is the best thing that can
 # happen to it.
 #
 # Mind that these are a few dozen completions. How sure one can be of such shares is the subject of
@@ -690,8 +698,8 @@ print(f"wrote lora.json and base_samples.json ({len(samples)} completions) to {f
 # - LoRA learns $\frac{\alpha}{r} B A$ beside a frozen $W$. $B$ starts at zero, so the policy starts as
 #   the base model.
 # - An adapter has $r(\text{in} + \text{out})$ parameters per linear layer. Name all seven projections.
-# - The peak of memory is the loss: weights plus the logits of one micro-batch. Checkpointing and accumulation
-#   hold it down.
+# - With Gemma 3 1B the peak of memory comes while there are logits: weights plus the logits of one micro-batch.
+#   Checkpointing and accumulation hold it down.
 # - Adapter off = reference model. No second copy.
 # - Stop at tokens 1 **and** 106, sample at temperature 1, and look at the base model's answers before
 #   you train.

@@ -75,7 +75,7 @@ from course_lib.tasks import load_rows
 
 pd.set_option("display.max_colwidth", 100, "display.width", 180, "display.max_columns", 12)
 settings = get_preset(preset)
-run = Run(settings.name)
+run = Run(settings)
 
 # %% [markdown]
 # ## Why test a reward?

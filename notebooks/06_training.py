@@ -60,18 +60,20 @@ from course_lib.training import grpo_config, make_trainer, train
 quiet_others()  # when several processes run this chapter, one of them speaks
 pd.set_option("display.max_colwidth", 100, "display.width", 180, "display.max_columns", 12)
 settings = get_preset(preset)
-run = Run(settings.name)
+run = Run(settings)
 folder = run.chapter("06_training")
 
 # %% [markdown]
 # ## What goes in
 #
 # A run needs three things: a model, prompts, and rewards. The model and all sizes come from the preset, the prompts
-# from chapter 3, the rewards from chapter 5. Only the *question* is shown to the model. The gold answer travels in
-# another column, which only the rewards see.
+# from chapter 3, the rewards from chapter 5 (where you have not run it, the preset's own). Only the *prompt*,
+# instruction and question, is shown to the model. The gold answer travels in another column, which only the rewards
+# see.
 
 # %%
-suite = get_suite(read_json(run.find("05_reward_testing/rewards.json"))["suite"])
+chosen = run.root / "05_reward_testing/rewards.json"
+suite = get_suite(read_json(chosen)["suite"] if chosen.exists() else settings.suite_name)
 rows = saved_rows(run, settings, seed, "train")
 for reward, weight in zip(suite.rewards, suite.weights, strict=True):
     print(f"{weight:>4} x {reward.__name__}")
@@ -108,7 +110,8 @@ display(pd.DataFrame(knobs, columns=["setting", "value", "what it does"]))
 # %%
 learning = {
     "learning_rate": "size of a step; far higher than for full fine-tuning, since only the adapter moves",
-    "lr_scheduler_type": "linear: falls to 0, so that late steps polish and do not shake",
+    "warmup_steps": "the share of the run (or the steps) over which the rate first rises from 0; so step 1 changes nothing",
+    "lr_scheduler_type": "linear: then it falls to 0, so that late steps polish and do not shake",
     "max_grad_norm": "longer gradients are cut to this length: one odd batch cannot wreck the adapter",
     "beta": "weight of the KL term; at 0 no reference model is consulted",
     "epsilon": "the ratio is clipped to 1 - epsilon .. 1 + epsilon",
@@ -121,10 +124,11 @@ knobs += [("lora_rank", settings.lora_rank, "r: how much the adapter can hold (c
 display(pd.DataFrame(knobs, columns=["setting", "value", "what it does"]))
 
 # %% [markdown]
-# Two departures from the textbook stand in this table. With `num_iterations` 1, each batch of completions serves
-# one update, so the policy that is updated is the policy that sampled: the ratio is 1 and the clip never acts. With
-# `beta` 0, no KL term holds the policy near the base model; a small adapter and a short run do that here. On a
-# long run with a reward that can be gamed, you would set it above 0.
+# Departures from the textbook stand in this table. With `num_iterations` 1, each batch of completions serves
+# one update, so the policy that is updated is the policy that sampled: the ratio is 1 and the clip never acts. `dapo`
+# averages the loss over all tokens of a batch (chapter 2). And with `laptop`, `beta` is 0: no KL term holds the policy
+# near the base model; a small adapter and a short run do that. On a long run with a reward that can be gamed, or with
+# a model that has abilities to lose, it is set above 0, as `t4` does.
 
 # %% [markdown]
 # ## The run
@@ -148,10 +152,10 @@ print(f"Ahead of you: preset {settings.name}, {settings.steps} steps of {setting
 print(f"backend {choose_backend(settings)} (chapter 4).")
 
 # %% [markdown]
-# **Too slow?** Time grows in proportion to `steps`, and about in proportion to `prompts_per_step` x `group_size` and
+# **Too slow?** Time grows in proportion to `steps`, and on a CPU about in proportion to `prompts_per_step` x `group_size` and
 # to the length of the completions. Fewer steps is the first thing to try: replace the set-up line by, say,
 # `settings = get_preset(preset, steps=25)`. Do not make the groups smaller than 4: the baseline then gets noisy.
-# **Out of memory?** Raise `accumulation`: the same step in smaller portions, same result, a little slower.
+# **Out of memory?** Raise `accumulation`: the same step in smaller portions, with the same result.
 #
 # The next cell trains. The bar shows the mean reward of the latest step; its largest possible value is the sum of
 # the weights above. In a notebook, a plot below the bar is drawn anew every few seconds.
@@ -170,7 +174,7 @@ print(f"{result.steps} steps in {result.train_seconds:.0f} s, adapter in {result
 log = pd.read_csv(result.log)
 parts = [reward.__name__ for reward in suite.rewards]
 shown = log[["step", "reward", *parts, "mean_length", "clipped_ratio", "frac_reward_zero_std", "grad_norm"]]
-display(shown.iloc[:: max(1, len(log) // 8)].round(3))
+display(shown[(shown["step"] % max(1, len(log) // 8) == 0) | (shown["step"] == 1)].round(3))
 
 # %%
 figure = log_figure(log)
@@ -178,7 +182,7 @@ plt.show()
 
 # %% [markdown]
 # *The picture: two panels over the optimiser steps. Left, the total reward as a solid line with its components,
-# dashed and dotted. Right, the mean length of the completions in tokens.*
+# dashed and dotted. Right, the mean length of the completions in tokens. The marks only help to tell the lines apart.*
 #
 # How to read it, with the preset `laptop` (the few steps of `smoke` show only that everything runs):
 #
@@ -190,7 +194,8 @@ plt.show()
 #   first. Form catches up later, when most completions are right and mainly the tags make a difference in a group.
 # - **Length.** Nobody rewards length here. If it rises, it is because completions that write down their steps are
 #   right more often, so their tokens have positive advantages. That is the learned "thinking".
-# - **Flat at the end.** Once most groups agree, there is little left to learn from. The next picture shows that.
+# - **Flat at the end.** The more groups agree, the less there is to learn from; the next picture shows how many do. And
+#   the learning rate has fallen towards 0 by then.
 
 # %% [markdown]
 # ## What the loss shows, and what it does not
@@ -209,8 +214,8 @@ print(f"dapo (mean over tokens):    {per_token:+.2f}")
 # %% [markdown]
 # With the per-sequence mean the value is zero however well or badly the model does. With the mean over tokens, a
 # negative value says that longer completions were the better ones in this batch, and nothing else. In both cases the
-# *gradient* is not zero: it pushes up the tokens of the good completions and pushes down the others. So watch these
-# four instead.
+# *gradient* is not zero: it pushes up the tokens of the good completions and pushes down the others. So look at
+# three other curves beside it.
 
 # %%
 panels = {
@@ -225,6 +230,7 @@ for axis, (column, title) in zip(axes.flat, panels.items(), strict=True):
     axis.set(title=title)
     axis.grid(alpha=0.3)
 axes[0, 0].axhline(0, color="0.6", linestyle="--")
+axes[0, 1].axhline(settings.max_grad_norm, color="0.6", linestyle="--")
 axes[1, 0].set_ylim(-0.03, 1.03)
 for axis in axes[1]:
     axis.set(xlabel="optimiser step")
@@ -232,15 +238,18 @@ for axis in axes[1]:
 plt.show()
 
 # %% [markdown]
-# *The picture: four panels over the optimiser steps: the loss around a dashed zero line, the norm of the gradient,
-# the share of groups whose completions all got the same reward, and the entropy of the policy.*
+# *The picture: four panels over the optimiser steps: the loss around a dashed zero line, the norm of the gradient with
+# a dashed line at `max_grad_norm`, the share of groups whose completions all got the same reward, and the entropy of
+# the policy.*
 #
 # - **Loss**: below zero while longer completions win, near zero when length no longer tells right from wrong.
-# - **Norm of the gradient**: exactly 0 means that nothing is being learned. Spikes ask for a lower learning rate.
+# - **Norm of the gradient**, before it is cut to the dashed line: exactly 0 means that nothing is being learned. Single
+#   spikes are normal. A level that keeps growing asks for a lower learning rate.
 # - **Groups without variance**: all their advantages are 0, so they were sampled for nothing. A share that grows
 #   because everything is right is the sign of success. A share near 1 from the start is a failure, see below.
 # - **Entropy**: how undecided the policy is about the next token. It falls as the policy settles. If it
-#   reaches 0 early, groups can no longer differ, and learning stops whatever the reward is.
+#   reaches 0 early, groups can no longer differ, and learning stops whatever the reward is. If it rises again
+#   and keeps rising, the policy is falling apart.
 
 # %% [markdown]
 # ## Did the adapter move?
@@ -256,18 +265,18 @@ weights = load_file(result.adapter / "adapter_model.safetensors")
 moved = [(name.split(".")[-3], tensor.norm().item() ** 2) for name, tensor in weights.items() if "lora_B" in name]
 squares = pd.DataFrame(moved, columns=["projection", "norm of B"]).groupby("projection").sum()
 display((squares**0.5).sort_values("norm of B", ascending=False).round(3))
-lora = read_json(run.find("04_model_and_lora/lora.json"))
 count = sum(tensor.numel() for tensor in weights.values())
 print(f"norm of all B: {result.lora_b_norm:.3f}")
-print(
-    f"rank {settings.lora_rank}, {count:,} trained numbers (chapter 4: rank {lora['rank']}, {lora['trainable_parameters']:,})"
-)
+print(f"rank {settings.lora_rank}, {count:,} trained numbers")
+counted = run.root / "04_model_and_lora/lora.json"
+if counted.exists():
+    print("chapter 4 counted {trainable_parameters:,} at rank {rank}".format(**read_json(counted)))
 
 # %% [markdown]
 # ## After an interruption
 #
 # Free machines are taken away, laptops are closed. Every few steps (`checkpoint_every`) the trainer writes a
-# checkpoint: the adapter, the optimiser's moments, the position in the learning-rate schedule and in the data, and the
+# checkpoint: the adapter, the optimiser's averages, the position in the learning-rate schedule and in the data, and the
 # states of the random generators. Run the training cell again with the same settings, and it goes on from the newest
 # checkpoint. It makes no difference whether you stopped it (Ctrl-C, the stop button) or the kernel was killed. At most
 # one checkpoint interval is done twice. The course's library adds three things to TRL's own resume:
@@ -276,6 +285,9 @@ print(
 #   checksums. One that was being written when the power went, or was damaged since, is skipped, and a line says so;
 # - a checkpoint of *other settings* is thrown away, with a line too, not silently continued;
 # - the log is written anew from what the checkpoint remembers, so that no step is missing or stands in it twice.
+#
+# A checkpoint helps if it is still there. Colab's disk goes with the runtime: mount Google Drive first, and set
+# `COURSE_RUNS` to a folder on it before the first code cell. On Kaggle, switch on the persistence of files.
 #
 # Each problem is used once, so a run stays in its first pass over the data. That matters: TRL finds its place
 # exactly there, but not inside a second pass. When the run is through, the checkpoints are removed and the adapter
@@ -330,15 +342,16 @@ for dtype in (torch.float16, torch.bfloat16, torch.float32):
     print(f"{str(dtype):15} {small.item():>10}   minus itself: {(small - small).item()}")
 
 # %% [markdown]
-#   So `t4` computes in float32. Where Unsloth is installed it keeps the weights in 16 bits and computes Gemma 3 in
-#   float32 by itself; the trainer's own `fp16` and `bf16` stay off. On GPUs from compute capability 8.0 on, `gpu`
+#   So `t4` computes in float32. Where Unsloth is installed it keeps the weights in 16 bits and computes in float32 what
+#   would overflow; the trainer's own `fp16` and `bf16` stay off. On GPUs from compute capability 8.0 on, `gpu`
 #   computes in bfloat16, which has the range of float32 with fewer digits.
 # - **Memory.** Chapter 4 adds it up. A step of 32 completions goes through in portions (`accumulation`), and
 #   `gradient_checkpointing` works activations out twice instead of keeping them.
-# - **No vLLM.** It would write completions much faster, but it has no float32 path for Gemma 3 on this GPU.
+# - **No vLLM.** It would write completions much faster, but it refuses Gemma 3 in float16, and in float32 on a T4 it has
+#   been reported to write other text than transformers does. The course allows it from compute capability 8.0 on.
 # - **A KL term.** `beta` is above 0: a pretrained model has abilities to lose.
 # - **Rewards with many steps.** A 1B model that leaves out one tag gets nothing from a reward for the exact form, and a
-#   group of nothings teaches nothing. The suite `tunix` pays tag by tag (chapter 3).
+#   group of nothings teaches nothing. The suite `tunix` pays tag by tag (chapter 5).
 # - **Time.** Hours, not minutes. A free runtime may be taken away before that, which is what checkpoints are for.
 #
 # The course was not run on a T4; `minutes` and `memory_gb` above are estimates. What was run is the same code: Unsloth's
@@ -384,8 +397,8 @@ display(pd.DataFrame(signs).T[columns].round(4))
 
 # %% [markdown]
 # - **Temperature near 0**: the completions of a group are copies of each other, so are their rewards. Look at the
-#   share of groups without variance: near 1. Every advantage is 0 and the gradient vanishes, while the reward
-#   itself gives no hint of it.
+#   share of groups without variance: near 1. Every advantage is 0 and the gradient vanishes. The reward itself is no
+#   sign of it: here it is low, since the likeliest answer is mostly a wrong one; with easier problems it could be high.
 # - **Cut off**: `clipped_ratio` is the share of completions that hit the length limit. None of those is well formed,
 #   and most have no room for steps *and* an answer. What reward is left comes from bare answers, which are short enough
 #   to get their answer tags closed, and now and then right. So the reward need not be 0. Compare
@@ -397,8 +410,8 @@ display(pd.DataFrame(signs).T[columns].round(4))
 # A third failure shows late, if it shows at all: **a learning rate that is too high**. Large steps can undo what has
 # been learned. Form is simple, arithmetic is not, so one might expect that the format reward rises as in a good run
 # while the correctness reward falls. But large steps can spoil both, or only make the curves rougher. If your checkout
-# has recorded runs of this kind, the next cell draws them beside yours. Which of these do you see? And from which step
-# on could you have told?
+# has recorded runs of this kind, the next cell draws them beside yours. Which of these do you see? From which step
+# on could you have told, and by which of the two curves?
 
 # %%
 recorded_runs = sorted((DATA.parents[1] / "recorded").glob("*/log.csv"))
@@ -408,7 +421,7 @@ for axis, part in zip(axes, [reward.__name__ for reward in suite.rewards[:2]], s
     for (label, curve), style in zip(curves.items(), ["k-", "k--", "k:", "k-.", "k.-"], strict=False):
         if part in curve:  # a run with other rewards has other columns
             axis.plot(curve["step"], curve[part].rolling(5, min_periods=1).mean(), style, label=label)
-    axis.set(title=part, xlabel="optimiser step", ylim=(0, 1.02))
+    axis.set(title=part, xlabel="optimiser step", ylim=(-0.03, 1.03))
     axis.xaxis.get_major_locator().set_params(integer=True)
     axis.grid(alpha=0.3)
 axes[0].set(ylabel="mean reward (mean of 5 steps)")
@@ -424,14 +437,18 @@ else:
 # share of well formed ones), both smoothed over five steps; your run as a solid line, recorded runs with the same
 # rewards, if there are any, broken or dotted, with their names.*
 #
+# In the recorded run (five times the learning rate of `laptop`) correctness turns down after the first few steps and is
+# gone soon after, while the form still holds: correctness tells early, the form late. In the end both are 0,
+# completions run to the limit and the entropy climbs. The sum of the two would have hidden the beginning.
+#
 # | what you see | likely cause | what to do |
 # |---|---|---|
-# | reward and gradient both 0 | no completion ever earns anything | an easier task, a graded reward, a base model that succeeds sometimes |
+# | reward and gradient both 0 | no completion ever earns anything, or all copies of a group are wrong | look at `temperature` first; an easier task, a graded reward, a base model that succeeds sometimes |
 # | gradient 0, reward above 0 | groups without variance | temperature 1, larger groups, problems of mixed difficulty |
-# | `clipped_ratio` high | completions cut off | raise `max_completion_length`; check that the end-of-turn token stops generation |
+# | `clipped_ratio` high from the start | completions cut off | raise `max_completion_length`; check that the end-of-turn token stops generation |
 # | gradient above 0, reward flat over many steps | steps too small, or lost in noise | more prompts a step, then a higher learning rate; more steps |
 # | the format reward stays low | the model never writes the whole form, or leaves out one tag | read completions; an example in the prompt (`shots`); a graded format reward |
-# | a component falls, or gets rough, after a good start | learning rate too high | lower it, or see more prompts a step |
+# | a component falls after a good start; later the entropy and `clipped_ratio` rise | learning rate too high | lower it, or see more prompts a step |
 # | the KL jumps up | learning rate too high, `beta` too low | change one of them; no dropout while sampling |
 # | numbers that are not finite | Gemma 3 in float16, or a learning rate far too high | float32 or bfloat16; a lower rate |
 # | out of memory | logits: completions x tokens x vocabulary (262k in the real Gemma) | raise `accumulation`; shorter completions; smaller groups last |
@@ -448,8 +465,8 @@ print(f"Written: {', '.join(sorted(p.name for p in folder.iterdir()))} in {folde
 # - A step: sample groups, grade, compare within the group, one update. Most of the time is sampling.
 # - Watch the reward and its components, the completion length and the norm of the gradient. Not the loss.
 # - A group in which all rewards are equal teaches nothing.
-# - The first row of the log shows most failures. A learning rate that is too high may show only later, so look at
-#   correctness and format apart.
+# - The first row of the log shows groups that cannot differ, and completions that are cut off. A learning rate that is
+#   too high shows only later, so look at correctness and format apart.
 #
 # ## Exercises
 #

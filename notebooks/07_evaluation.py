@@ -68,7 +68,7 @@ from course_lib.transcripts import transcripts
 
 pd.set_option("display.width", 180, "display.max_columns", 12)
 settings = get_preset(preset)
-run = Run(settings.name)
+run = Run(settings)
 folder = run.chapter("07_evaluation")
 
 # %% [markdown]

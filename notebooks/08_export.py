@@ -62,7 +62,7 @@ from course_lib.tasks import saved_rows
 
 pd.set_option("display.width", 180, "display.max_columns", 12)
 settings = get_preset(preset)
-run = Run(settings.name)
+run = Run(settings)
 folder = run.chapter("08_export")
 rows = saved_rows(run, settings, seed, "test")[:64]
 

@@ -46,7 +46,7 @@ from course_lib.presets import PRESETS, get_preset
 
 laptop = get_preset("laptop")
 print("presets:", ", ".join(PRESETS))
-print(laptop)
+display(pd.Series(laptop.to_dict(), name="laptop").to_frame())
 
 # %% [markdown]
 # ## Exercise 1: what a run costs
@@ -104,7 +104,7 @@ display(pd.DataFrame(table).T)
 # step is the usual way to compare two runs fairly.*
 #
 # Make a preset from `laptop` with groups **half** as large, **as many completions per step** as before, and
-# **half** as many steps. Everything else stays. `laptop` stands for the original; its fields were printed above.
+# **half** as many steps. Everything else stays. `laptop` stands for the original; its fields stand above.
 
 # %% tags=["exercise"]
 # begin solution
@@ -132,6 +132,6 @@ index = [f"right with probability {p}" for p in chances]
 display((100 * pd.DataFrame(wasted, index=index)).round(1).rename(columns="{}: wasted (%)".format))
 
 # %% [markdown] tags=["solution"]
-# For hard problems, small groups waste a large part of what was drawn. For problems that are right half of the
-# time it hardly matters. Large groups for a weak model, smaller ones for a stronger model: a fair rule to start
-# from.
+# Small groups waste more at every difficulty. Where a problem is right half of the time, they waste many times
+# as much as large ones, but little in all. For hard problems both waste most of what was drawn: there larger groups
+# help, and easier problems help more. The same holds for problems that are nearly always right.

@@ -37,18 +37,12 @@ importlib.import_module("course_lib.bootstrap").ensure(preset)
 
 # %%
 import torch
-from peft import get_peft_model
-from transformers import Gemma3TextConfig
 
 from course_lib.checkers import part_4
-from course_lib.memory import T4_BYTES, estimate
-from course_lib.models import load_model, load_tokenizer, lora_config
 from course_lib.presets import get_preset
-from course_lib.rollouts import ROLLOUTS
 
 settings = get_preset(preset)
 torch.manual_seed(seed)
-tokenizer = load_tokenizer(settings.model)
 
 # %% [markdown]
 # ## Exercise 1: how large is the KV cache?
@@ -60,7 +54,7 @@ tokenizer = load_tokenizer(settings.model)
 # Write `cache_numbers(config, tokens)`: how many numbers the cache of **one** completion holds after
 # `tokens` tokens. Each layer keeps, for every remembered token and each key/value head, one key and one
 # value of `head_dim` numbers. A full layer remembers all tokens, a sliding layer the last
-# `sliding_window` of them.
+# `sliding_window` of them (transformers stores one fewer; count the whole window here).
 #
 # Use `config.layer_types` (a list of `"sliding_attention"` and `"full_attention"`),
 # `config.sliding_window`, `config.num_key_value_heads` and `config.head_dim`.
@@ -79,6 +73,8 @@ def cache_numbers(config, tokens):
 part_4.cache_numbers.check(cache_numbers)
 
 # %% tags=["solution"]
+from transformers import Gemma3TextConfig
+
 one_b = Gemma3TextConfig(
     num_hidden_layers=26, num_attention_heads=4, num_key_value_heads=1, head_dim=256, sliding_window=512
 )
@@ -119,6 +115,8 @@ def largest_batch(free_bytes, completion_tokens, vocab_size):
 part_4.largest_batch.check(largest_batch)
 
 # %% tags=["solution"]
+from course_lib.memory import T4_BYTES, estimate
+
 t4 = get_preset("t4")
 parts = estimate(t4).parts
 free = T4_BYTES - sum(parts.values()) + parts["logits"]
@@ -166,7 +164,12 @@ def policy_and_reference(model, ids):
 part_4.policy_and_reference.check(policy_and_reference)
 
 # %% tags=["solution"]
-model = get_peft_model(load_model(settings.model), lora_config(settings))
+from peft import get_peft_model
+
+from course_lib.models import load_model, load_tokenizer, lora_config
+from course_lib.rollouts import ROLLOUTS
+
+model, tokenizer = get_peft_model(load_model(settings.model), lora_config(settings)), load_tokenizer(settings.model)
 ids = tokenizer(ROLLOUTS["reasons, right"], return_tensors="pt", add_special_tokens=False).input_ids
 for size in (0.0, 0.005, 0.02):
     for name, parameter in model.named_parameters():
@@ -180,4 +183,5 @@ for size in (0.0, 0.005, 0.02):
 # **What it leads to.** With $B = 0$ policy and reference are the same model and the KL is zero for
 # every token. It grows as the adapter moves, and the k3 form, rounding aside, is never below zero,
 # token by token. If your KL stays at zero during training although the reward moves, the adapter was on
-# in both passes. If the reward does not move at all, look for a `no_grad` around the policy.
+# in both passes. If the reward does not move at all, look for a `no_grad` around the policy. (The one around the
+# reference changes no value here, as the base weights are frozen; it says what is meant, and saves memory.)

@@ -35,10 +35,8 @@ if not importlib.util.find_spec("course_lib"):
 importlib.import_module("course_lib.bootstrap").ensure(preset)
 
 # %%
-import numpy as np
 import pandas as pd
 
-from course_lib.artifacts import REFERENCE
 from course_lib.checkers import part_6
 from course_lib.presets import get_preset
 
@@ -99,7 +97,8 @@ for fits in (settings.completions_per_step, 48, 10, 1):
 # 5. `"healthy"`: none of these.
 #
 # The order matters: completions that are cut off seldom earn anything, and groups that earn nothing have no contrast. The
-# first name in the list is the cause, the later ones its consequences.
+# first name is the likelier cause, the later ones its consequences. (Not always: copies of one wrong answer, drawn at a
+# temperature near 0, are called "no success" too.)
 
 
 # %% tags=["exercise"]
@@ -124,13 +123,18 @@ part_6.diagnose.check(diagnose)
 # can be learned. At the end, most groups are right throughout, and little is left to learn. So the third rule looks
 # at the start only. And the fourth compares means of five rows: the best single row of a jagged curve is luck, and
 # many a good run would look collapsed beside it. The cell below draws a thousand curves that do nothing but jitter
-# about 1, and counts how many each rule calls collapsed. Then it diagnoses the recorded run, if there is one.
+# about 1, and counts how many each rule calls collapsed. Then it diagnoses the recorded runs, if there are any.
 
 # %% tags=["solution"]
+import numpy as np
+
+from course_lib.artifacts import DATA, REFERENCE
+
 curves = pd.DataFrame(np.random.default_rng(seed).normal(1.0, 0.1, (50, 1000)))  # a column for each run
 for name, smooth in (("single rows", curves), ("means of five", curves.rolling(5).mean())):
     called = (smooth.iloc[-1] < 0.8 * smooth.max()).mean()
     print(f"{name:>13}: {called:.1%} of the good runs are called collapsed")
-recorded = REFERENCE / "06_training" / "log.csv"
-if recorded.exists():
-    print("the recorded run:", diagnose(pd.read_csv(recorded)))
+failed = sorted((DATA.parents[1] / "recorded").glob("learning rate*/log.csv"))
+for path in [*sorted(REFERENCE.glob("*/06_training/log.csv")), *failed]:
+    name = path.parts[-3] if path.is_relative_to(REFERENCE) else path.parent.name
+    print(f"the recorded run of {name}: {diagnose(pd.read_csv(path))}")

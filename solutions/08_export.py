@@ -42,7 +42,7 @@ from course_lib.checkers import part_8
 from course_lib.presets import get_preset
 
 settings = get_preset(preset)
-run = Run(settings.name)
+run = Run(settings)
 
 # %% [markdown]
 # ## Exercise 1: where do they part?

@@ -13,6 +13,7 @@ from course_lib.assistant import LONGEST_QUESTION, Assistant, Reply, check_quest
 from course_lib.cli import ask, asking, batch, chat, explain
 from course_lib.errors import DataError, ModelFileError, SettingError
 from course_lib.evaluation import Completion
+from course_lib.presets import get_preset
 from course_lib.rollouts import GOLD, QUESTION, ROLLOUTS
 
 COMMANDS = {"ask": ask, "chat": chat, "batch": batch, "explain": explain}
@@ -119,13 +120,15 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
 
 def test_the_trained_adapter_is_your_own_before_the_shipped_one(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_RUNS", str(tmp_path))
-    assert trained_adapter("laptop-toy_choice") == REFERENCE / "toy_choice/06_training/adapter"
+    assert trained_adapter(get_preset("laptop-toy_choice")) == REFERENCE / "toy_choice/06_training/adapter"
     own = tmp_path / "laptop/06_training/adapter"
     own.mkdir(parents=True)
     (own / "adapter_config.json").write_text("{}")
-    assert trained_adapter("laptop") == own
+    assert trained_adapter(get_preset("laptop")) == own
     with pytest.raises(ModelFileError, match="chapter 6"):
-        trained_adapter("laptop-gsm8k")
+        trained_adapter(get_preset("laptop-gsm8k"))
+    with pytest.raises(ModelFileError, match="chapter 6"):
+        trained_adapter(get_preset("t4", task="toy_math"))  # the shipped one is the tiny model's
 
 
 # --- commands

@@ -85,7 +85,7 @@ def test_a_dry_run_says_what_would_run_and_does_nothing(capsys, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
     assert main(["train", "--preset", "t4", "--output", "there", "--dry-run"]) == 0
     said = capsys.readouterr().out
-    assert "expected: 180 minutes, 9 GB (an estimate; not run)" in said and said.endswith("to: there\n")
+    assert "expected: 180 minutes, 8.7 GB (an estimate; not run)" in said and said.endswith("to: there\n")
 
 
 def test_file_and_preset_must_agree_on_the_base(capsys, tmp_path):

@@ -80,12 +80,18 @@ def test_a_t4_has_no_bfloat16_of_its_own(machine, offline):
     found = rows(T4)
     assert found["accelerator"].found == "Tesla T4, compute capability 7.5"
     assert found["precision"] == preflight.Finding("precision", "ok", "float32; this GPU has no bfloat16 of its own")
-    assert found["GPUs"].found == "1" and found["what will run"].state == "ok"
-    assert found["memory"].state == "ok" and "GPU: 15.0 GB free of 15.8, 9 needed" in found["memory"].found
+    assert found["GPUs"].found == "1" and preflight.ahead(T4).state == "ok"
+    assert found["what will run"].state == "fail" and found["what will run"].found.endswith("once this is mended: Hub")
+    assert found["memory"].state == "ok" and "GPU: 15.0 GB free of 15.8, 8.7 needed" in found["memory"].found
     on_big = rows(GPU)
     assert on_big["precision"].state == "fail" and "imitate" in on_big["precision"].found
+    assert on_big["precision"].todo.endswith(": t4")
     larger = rows(replace(GPU, memory_gb=22.0))["memory"]
     assert larger.state == "fail" and "22 needed" in larger.found
+    too_large = rows(replace(T4, gradient_checkpointing=False))["memory"]
+    assert too_large.state == "fail" and "First set gradient_checkpointing to True" in too_large.todo
+    tiny = rows(LAPTOP)["what will run"]
+    assert tiny.state == "ok" and 'preset = "t4"' in tiny.todo
     vllm = rows(replace(T4, vllm="colocate"))
     assert vllm["what will run"].state == "fail" and vllm["extras"].found == "missing: vllm"
 
@@ -94,7 +100,7 @@ def test_an_a100_has_it(machine, offline):
     machine("NVIDIA A100-SXM4-40GB", (8, 0), free=39e9, total=42e9)
     found = rows(GPU)
     assert preflight.has_bf16() and found["precision"].found == "bfloat16; this GPU has bfloat16 of its own"
-    assert found["memory"].state == "ok" and found["what will run"].state == "ok"
+    assert found["memory"].state == "ok" and preflight.ahead(GPU).state == "ok"
 
 
 def test_two_gpus_and_one_process_are_refused_unless_one_is_hidden(machine, offline, monkeypatch, tmp_path):
@@ -109,6 +115,31 @@ def test_two_gpus_and_one_process_are_refused_unless_one_is_hidden(machine, offl
     assert rows(T4)["GPUs"].found == "1 of 2 is used" and "torchrun --nproc_per_node 2" in rows(T4)["GPUs"].todo
 
 
+def test_colabs_disk_goes_with_the_runtime(machine, offline, monkeypatch):
+    machine("Tesla T4", (7, 5))
+    assert rows(T4)["disk"].state == "ok" and not rows(T4)["disk"].todo
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "release-colab_1")
+    assert rows(T4)["disk"].state == "warn" and "COURSE_RUNS" in rows(T4)["disk"].todo
+    assert rows(LAPTOP)["disk"].state == "ok"
+    monkeypatch.setenv("COURSE_RUNS", "/content/drive/MyDrive/runs")
+    assert rows(T4)["disk"].state == "ok"
+
+
+@pytest.mark.parametrize(
+    ("preset", "said"),
+    [
+        (LAPTOP, "about 2 minutes (the recorded runs)"),
+        (replace(LAPTOP, steps=800), "roughly 20 minutes (scaled from laptop: the recorded runs)"),
+        (replace(LAPTOP, group_size=4, max_completion_length=40), "roughly 0.5 minutes (scaled from laptop"),
+        (get_preset("laptop-toy_choice"), "roughly 1.2 minutes (scaled from laptop"),
+        (replace(LAPTOP, model="some/model"), "not known"),
+        (replace(LAPTOP, name="mine"), "not known"),
+    ],
+)
+def test_the_time_is_that_of_the_settings(preset, said):
+    assert said in preflight.expected_time(preset)
+
+
 def test_memory_that_others_hold_is_a_warning(machine, offline):
     machine("Tesla T4", (7, 5), free=3e9)
     assert rows(T4)["memory"].state == "warn" and "kernel" in rows(T4)["memory"].todo
@@ -118,7 +149,7 @@ def test_a_containers_limit_counts(monkeypatch, tmp_path):
     limit = tmp_path / "memory.max"
     monkeypatch.setattr(preflight, "MEMORY_LIMIT", limit)
     limit.write_text("1000000000\n")
-    assert preflight.memory(LAPTOP).state == "fail" and "of 1.0, 2.2 needed" in preflight.memory(LAPTOP).found
+    assert preflight.memory(LAPTOP).state == "fail" and "of 1.0, 2.3 needed" in preflight.memory(LAPTOP).found
     limit.write_text("max\n")
     assert preflight.memory(LAPTOP).state == "ok"
 

@@ -87,7 +87,7 @@ def test_batches_follow_from_prompts_and_groups():
 
 def test_artefacts_are_found_or_the_chapter_to_run_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_RUNS", str(tmp_path))
-    run = Run("smoke")
+    run = Run(get_preset("smoke"))
     with pytest.raises(CourseError, match="run notebooks/09_nothing"):
         run.find("09_nothing/file.json")
     path = write_json(run.chapter("09_nothing") / "file.json", {"a": 1})
@@ -97,7 +97,7 @@ def test_artefacts_are_found_or_the_chapter_to_run_is_named(tmp_path, monkeypatc
 
 def test_the_reference_stands_in_and_says_so(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("COURSE_RUNS", str(tmp_path))
-    assert (Run("smoke").find("06_training/adapter") / "adapter_model.safetensors").is_file()
+    assert (Run(get_preset("smoke")).find("06_training/adapter") / "adapter_model.safetensors").is_file()
     assert "using the course's own 06_training/adapter" in capsys.readouterr().out
 
 
@@ -108,7 +108,7 @@ def test_a_damaged_file_and_an_unusable_folder_are_clear_errors(tmp_path, monkey
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("COURSE_RUNS", str(tmp_path / "file"))
     with pytest.raises(CourseError, match="set COURSE_RUNS"):
-        Run("smoke").chapter("01_setup")
+        Run(get_preset("smoke")).chapter("01_setup")
 
 
 def test_runs_lie_beside_the_package(monkeypatch):
@@ -145,10 +145,15 @@ def test_an_unknown_task_or_style_is_refused_with_the_choices(name, overrides, n
         get_preset(name, **overrides)
 
 
-def test_another_task_never_falls_back_on_the_reference_of_this_one(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["smoke-gsm8k", "t4", "gpu", "t4-toy_math"])
+def test_what_was_trained_never_stands_in_for_another_model_or_task(tmp_path, monkeypatch, capsys, name):
     monkeypatch.setenv("COURSE_RUNS", str(tmp_path))
-    with pytest.raises(CourseError, match="run notebooks/06_training"):
-        Run("smoke-gsm8k").find("06_training/adapter")
+    run = Run(get_preset(name))
+    for artefact in ("06_training/adapter", "06_training/run.json", "07_evaluation/results.json"):
+        with pytest.raises(CourseError, match=f"run notebooks/{artefact.split('/')[0]} with preset '{name}' first"):
+            run.find(artefact)
+    run.find("04_model_and_lora/base_samples.json")  # an example of the same kind may
+    assert "the course's own 04_model_and_lora/base_samples.json, of the tiny model and toy_" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -66,8 +66,8 @@ def test_a_line_separator_inside_a_text_ends_no_row(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_RUNS", str(tmp_path))
     settings = get_preset("smoke", data=path)
     drawn = preset_rows(settings, seed=0)
-    save_rows(Run(settings.name), settings, 0, drawn)
-    assert saved_rows(Run(settings.name), settings, 0, "train") == drawn["train"]
+    save_rows(Run(settings), settings, 0, drawn)
+    assert saved_rows(Run(settings), settings, 0, "train") == drawn["train"]
 
 
 def test_columns_of_other_names_and_number_types(tmp_path):

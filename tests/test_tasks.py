@@ -211,7 +211,8 @@ def test_unknown_names_are_clear_errors():
 
 def test_rows_travel_from_chapter_3(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("COURSE_RUNS", str(tmp_path))
-    run, settings = Run("smoke"), get_preset("smoke")
+    settings = get_preset("smoke")
+    run = Run(settings)
     rows = preset_rows(settings, seed=4)
     assert saved_rows(run, settings, 4, "test") == rows["test"]
     assert "drawing the test problems anew" in capsys.readouterr().out

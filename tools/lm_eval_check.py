@@ -1,8 +1,9 @@
 """The same questions to the same exported model, asked by lm-evaluation-harness: does it find the same accuracy?
 
 ``make lm-eval``, or ``.venv/bin/python tools/lm_eval_check.py --model FOLDER --n 512``. Without ``--model``: the
-adapter that ships with the course, merged. The harness runs in an environment of its own, and loads the model, puts
-the chat template, generates and scores by itself; from the course it has the texts of the questions and the answers.
+tiny model, and the same with the adapter that ships with the course, merged; recorded in ``recorded/lm_eval.json``.
+The harness runs in an environment of its own, and loads the model, puts the chat template, generates and scores by
+itself; from the course it has the texts of the questions and the answers.
 
 It reads an answer with one regular expression: the last ``<answer>`` block that holds nothing but a whole number.
 The course's grader also reads 1,000, 18.00 or 1/2, and reads nothing where there are two answer blocks or a reasoning
@@ -22,15 +23,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from course_lib.artifacts import REFERENCE
+from course_lib.artifacts import REFERENCE, write_json
 from course_lib.errors import CourseError
 from course_lib.evaluation import evaluate
 from course_lib.export import export_merged
-from course_lib.models import load_adapter, load_model, load_tokenizer
+from course_lib.models import TINY, load_adapter, load_model, load_tokenizer, machine
 from course_lib.tasks import load_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = ROOT / ".venv-lm-eval/bin/python"
+REQUIREMENTS = ROOT / "requirements-lm-eval.txt"
+RECORD = ROOT / "recorded/lm_eval.json"
 TASK = "course_toy_math"
 ANSWER = r"<answer>\s*(-?[0-9]+)\s*</answer>"
 MAX_TOKENS = 80
@@ -129,23 +132,40 @@ def merge_reference(folder: Path) -> Path:
     return export_merged(adapted, load_tokenizer("tiny"), folder)
 
 
+def told(name: str, found: CrossCheck) -> dict:
+    """Print a comparison, and return what is recorded of it."""
+    shown = {tool: f"{100 * rate:.1f} %" for tool, rate in found.accuracy.items()}
+    print(f"{name}: {shown['harness']} right by the harness, {shown['course']} by the course, of {len(found.table)}")
+    print(f"  the same response, letter by letter: {100 * found.same_responses:.1f} %")
+    print(f"  different verdicts: {len(found.disagreements)}")
+    for row in found.disagreements.itertuples():
+        print(f"\n{row.question}  [gold: {row.gold}]\n{row.course}")
+    return found.accuracy | {"same_responses": found.same_responses, "different_verdicts": len(found.disagreements)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, help="a merged model, such as runs/laptop/08_export/merged")
     parser.add_argument("--n", type=int, default=512, help="how many held-out questions of toy_math")
     args = parser.parse_args()
+    rows = load_rows("toy_math", "test", args.n, 0)
     with tempfile.TemporaryDirectory() as name:
-        model = args.model.resolve() if args.model else merge_reference(Path(name, "merged"))
-        try:
-            found = cross_check(model, load_rows("toy_math", "test", args.n, 0), Path(name))
-        except CourseError as error:
-            sys.exit(str(error))
-    for tool, accuracy in found.accuracy.items():
-        print(f"{tool:>8}: {100 * accuracy:.1f} % of {args.n} questions right")
-    print(f"the same response, letter by letter: {100 * found.same_responses:.1f} %")
-    print(f"different verdicts: {len(found.disagreements)}")
-    for row in found.disagreements.itertuples():
-        print(f"\n{row.question}  [gold: {row.gold}]\n{row.course}")
+        if args.model:
+            models = {args.model.name: args.model.resolve()}
+        else:
+            models = {"base": TINY, "trained": merge_reference(Path(name, "merged"))}
+        found = {}
+        for which, model in models.items():
+            folder = Path(name, "asked", which)
+            folder.mkdir(parents=True)
+            try:
+                found[which] = told(which, cross_check(model, rows, folder))
+            except CourseError as error:
+                sys.exit(str(error))
+    if not args.model:
+        lines = REQUIREMENTS.read_text("utf-8").split()
+        harness = next(line.partition("==")[2] for line in lines if line.startswith("lm_eval=="))
+        write_json(RECORD, {"task": "toy_math", "n": args.n, "harness": harness, "machine": machine(), **found})
 
 
 if __name__ == "__main__":

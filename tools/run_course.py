@@ -123,7 +123,7 @@ def main() -> None:
             os.environ["HF_HUB_OFFLINE"] = "0"  # here the kernels may need the network
         if args.seed < 0:
             raise CourseError(f"the seed must be 0 or more, not {args.seed}")
-        run = Run(preset.name)
+        run = Run(preset)
         run_chapters(run, preset, args.seed)
         report = build_report(run.root, run.root / "report.html")
         results = read_json(run.root / "results.json")

@@ -4,33 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from numbers import Integral
 
 from course_lib.checks import Incorrect, exercise
 from course_lib.presets import Preset, get_preset
 
-# 5 steps of 3 problems x 4 completions (60 in all), each of at most 7 tokens, in 2 micro-batches a step.
+# 7 steps of 5 problems x 4 completions (140 in all), each of at most 9 tokens, in 2 micro-batches a step.
 SMALL = {
-    "steps": 5,
-    "prompts_per_step": 3,
+    "steps": 7,
+    "prompts_per_step": 5,
     "group_size": 4,
     "accumulation": 2,
-    "max_completion_length": 7,
+    "max_completion_length": 9,
 }
-WANTED = {"problems": 15, "completions": 60, "tokens_at_most": 420, "micro_batch": 6}
+WANTED = {"problems": 35, "completions": 140, "tokens_at_most": 1260, "micro_batch": 10}
 MISTAKES = {
-    ("problems", 3): "that is one step, the question is about the whole run",
-    ("problems", 60): "that counts completions; a group shares one problem",
-    ("problems", 30): "micro-batches do not bring more problems",
-    ("completions", 12): "that is one step, the question is about the whole run",
-    ("completions", 15): "each problem has group_size completions",
-    ("completions", 120): "accumulation cuts a step's completions into micro-batches, it does not add any",
-    ("tokens_at_most", 84): "that is one step, the question is about the whole run",
-    ("tokens_at_most", 105): "each problem has group_size completions",
-    ("tokens_at_most", 840): "accumulation cuts a step's completions into micro-batches, it does not add any",
-    ("micro_batch", 12): "that is a whole step: it is cut into accumulation micro-batches",
-    ("micro_batch", 24): "accumulation cuts a step into pieces: divide",
+    ("problems", 5): "that is one step, the question is about the whole run",
+    ("problems", 140): "that counts completions; a group shares one problem",
+    ("problems", 70): "micro-batches do not bring more problems",
+    ("completions", 20): "that is one step, the question is about the whole run",
+    ("completions", 35): "each problem has group_size completions",
+    ("completions", 280): "accumulation cuts a step's completions into micro-batches, it does not add any",
+    ("tokens_at_most", 180): "that is one step, the question is about the whole run",
+    ("tokens_at_most", 315): "each problem has group_size completions",
+    ("tokens_at_most", 2520): "accumulation cuts a step's completions into micro-batches, it does not add any",
+    ("micro_batch", 20): "that is a whole step: it is cut into accumulation micro-batches",
+    ("micro_batch", 40): "accumulation cuts a step into pieces: divide",
     ("micro_batch", 2): "a batch is counted in completions, not in problems",
-    ("micro_batch", 1): "a batch is counted in completions, not in problems",
+    ("micro_batch", 2.5): "a batch is counted in completions, not in problems",
 }
 
 
@@ -56,6 +57,8 @@ def run_costs(answer: Callable) -> None:
             why = MISTAKES.get((name, found[name]), "go through the fields once more")
             sizes = ", ".join(f"{field} {value}" for field, value in SMALL.items())
             raise Incorrect(f"With {sizes}, {name} is {wanted}, not {found[name]}: {why}.")
+        if not isinstance(found[name], Integral):
+            raise Incorrect(f"{name} should be the whole number {wanted}, not {found[name]!r}: divide with //.")
     laptop = answer(get_preset("laptop"))["completions"]
     if laptop == WANTED["completions"]:
         raise Incorrect("The answer does not depend on the preset that it is given.")

@@ -14,7 +14,7 @@ def _config(layers: str, **changes) -> SimpleNamespace:
         num_hidden_layers=len(layers),
         layer_types=[kinds[letter] for letter in layers],
         sliding_window=10,
-        num_attention_heads=4,
+        num_attention_heads=8,
         num_key_value_heads=1,
         head_dim=3,
         hidden_size=20,
@@ -61,9 +61,17 @@ def _why(config, tokens: int, got: object, wanted: int) -> str:
         return "A cache holds keys and values: did you count only one of them?"
     if got == wanted * config.num_attention_heads / config.num_key_value_heads:
         return "Only key/value heads are cached: did you multiply by the query heads?"
-    if got > wanted and tokens < config.sliding_window:
+    if got in (2 * wanted, 4 * wanted):
+        return "Count numbers, not bytes."
+    if got == wanted * (config.hidden_size // config.num_attention_heads) / config.head_dim:
+        return "In Gemma 3 a head's size is not hidden_size // num_attention_heads: take config.head_dim."
+    sliding = config.layer_types.count("sliding_attention")
+    token = 2 * config.num_key_value_heads * config.head_dim  # of one layer
+    if sliding and tokens >= config.sliding_window and got == wanted - token * sliding:
+        return "Count the whole window here: sliding_window tokens, the newest among them."
+    if got > wanted and sliding and tokens < config.sliding_window:
         return "A window that is not full yet holds only the tokens that there are."
-    if got > wanted and "sliding_attention" in config.layer_types:
+    if got > wanted and sliding:
         return "A sliding layer forgets: it remembers no more tokens than its window."
     if len(set(config.layer_types)) == 2:
         return "Ask config.layer_types about each layer: which kind is it?"

@@ -26,7 +26,8 @@ PLANS = {
     minutes=8,
     hints=(
         "Count in completions: a step has prompts_per_step times group_size of them.",
-        "Try every size from fits downwards until one divides the completions of a step without remainder.",
+        "Try every size from fits downwards until one divides the completions of a step without remainder. A step uses "
+        "up prompts_per_step problems; what is left over at the end makes no step.",
     ),
 )
 def plan_batch(answer) -> None:
@@ -46,7 +47,7 @@ def plan_batch(answer) -> None:
                 f"{said}: batch_size times accumulation has to be the {prompts * group} completions of a step, "
                 "prompts times group size, so batch_size has to divide them"
             )
-        if size != wanted[0] and size % group == 0:
+        if size != wanted[0] and size % group == 0 and wanted[0] % group:
             raise Incorrect(
                 f"{said}: a batch need not hold whole groups, since a group may span several batches. So a larger one "
                 "fits too; only the step as a whole has to be a multiple of the group size"
@@ -129,6 +130,11 @@ def _logs() -> list[tuple[str, pd.DataFrame, str]]:
             "healthy",
             _log([0.4] + [0.0] * 4 + [0.5] * 10, [0.5] * 15),
             "its reward is 0 sometimes, not always, in the first five rows",
+        ),
+        (
+            "healthy",
+            _log([0.03] * 5 + [0.5] * 10, [0.5] * 15),
+            "a small reward is not 0",
         ),
         (
             "healthy",

@@ -7,6 +7,7 @@ import sys
 import textwrap
 
 from course_lib.assistant import Assistant, Reply
+from course_lib.cli.presets import find
 from course_lib.prompts import DOMAINS, SHOTS, PromptStyle
 from course_lib.strategies import STRATEGIES
 
@@ -19,7 +20,9 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         help="'trained' (your own run's adapter, else the one that ships), 'base', an adapter's or a model's folder, "
         "or a Hub name (default: %(default)s)",
     )
-    parser.add_argument("--preset", default="laptop", help="whose trained adapter and sizes (default: %(default)s)")
+    parser.add_argument(
+        "--preset", default="laptop", help="a preset or a config file: its adapter and sizes (default: %(default)s)"
+    )
     parser.add_argument("--device", default="", help="cpu, cuda or mps (default: the best there is)")
     parser.add_argument("--strategy", default="greedy", choices=tuple(STRATEGIES), help="default: %(default)s")
     parser.add_argument("--domain", choices=tuple(DOMAINS), help="a sentence that sets the scene")
@@ -30,7 +33,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 def load(args: argparse.Namespace) -> Assistant:
     """The assistant that the options name. Says on stderr what it is."""
-    assistant = Assistant(args.checkpoint, args.preset, args.device)
+    assistant = Assistant(args.checkpoint, find(args.preset), args.device)
     print(f"model: {assistant.name}, on {assistant.model.device}", file=sys.stderr)
     return assistant
 
@@ -41,9 +44,7 @@ def style_of(args: argparse.Namespace) -> PromptStyle:
 
 def options_of(args: argparse.Namespace) -> dict:
     """The options for ``Assistant.ask`` and ``stream``."""
-    from course_lib.presets import get_preset
-
-    preset = get_preset(args.preset)
+    preset = find(args.preset)
     longest = args.max_tokens or preset.max_completion_length
     return {"kind": preset.kind, "strategy": args.strategy, "max_new_tokens": longest, "seed": args.seed}
 

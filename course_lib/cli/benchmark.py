@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from course_lib.cli import asking
+from course_lib.cli.presets import find
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -25,12 +26,11 @@ def add_measuring_arguments(parser: ArgumentParser) -> None:
 def held_out(args: Namespace) -> tuple[str, list[dict]]:
     """The task's name and its rows, put in the style that the options ask for."""
     from course_lib.errors import SettingError
-    from course_lib.presets import get_preset
     from course_lib.tasks import load_rows, with_style
 
     if args.num_samples < 1:
         raise SettingError("--num-samples must be 1 or more")
-    task = args.task or get_preset(args.preset).task
+    task = args.task or find(args.preset).task
     return task, with_style(load_rows(task, "test", args.num_samples), asking.style_of(args))
 
 

@@ -29,13 +29,13 @@ def run(args: Namespace) -> int:
     preset = find(args.preset)
     if args.num_samples is not None:
         preset = replace(preset, eval_problems=args.num_samples)
-    folder = trained_adapter(preset.name) if args.checkpoint == "trained" else Path(args.checkpoint)
+    folder = trained_adapter(preset) if args.checkpoint == "trained" else Path(args.checkpoint)
     record = folder.parent / "run.json"
     trained_for = read_json(record) if record.is_file() else {"steps": None, "train_seconds": None}
     rows = load_rows(preset.task, "test", preset.eval_problems, path=preset.data or None)
     tables = []
     for checkpoint in ("base", str(folder)):
-        assistant = Assistant(checkpoint, preset.name, args.device)
+        assistant = Assistant(checkpoint, preset, args.device)
         print(f"measuring {assistant.name} on {len(rows)} problems of {preset.task}")
         tables.append(measure(assistant.model, assistant.tokenizer, rows, preset, args.seed))
     found = results(preset, args.seed, trained_for["steps"], trained_for["train_seconds"], *tables)

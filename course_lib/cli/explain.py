@@ -61,7 +61,7 @@ def sample(args: argparse.Namespace, preset, row: dict):
     from course_lib.evaluation import generate
     from course_lib.prompts import build_prompt
 
-    assistant = Assistant(args.checkpoint, preset.name, args.device)
+    assistant = Assistant(args.checkpoint, preset, args.device)
     prompt = build_prompt(row["question"], kind=preset.kind, options=row.get("options"), style=preset.style)
     return generate(
         assistant.model,

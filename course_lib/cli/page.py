@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 
+from course_lib.cli.presets import find
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", default="trained", help="the second model (default: %(default)s)")
-    parser.add_argument("--preset", default="laptop", help="default: %(default)s")
+    parser.add_argument("--preset", default="laptop", help="a preset or a config file (default: %(default)s)")
     parser.add_argument("--device", default="")
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 opens it to your network (default: %(default)s)")
     parser.add_argument("--port", type=int, help="default: the first free one from 7860 on")
@@ -15,7 +17,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from course_lib.page import open_page
-    from course_lib.presets import get_preset
 
-    open_page(get_preset(args.preset), args.checkpoint, args.device, args.host, args.port)
+    open_page(find(args.preset), args.checkpoint, args.device, args.host, args.port)
     return 0

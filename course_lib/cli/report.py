@@ -14,9 +14,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    from course_lib.artifacts import Run
+    from course_lib.artifacts import runs_dir
     from course_lib.report import build_report
 
-    folder = Path(args.run) if Path(args.run).is_dir() else Run(args.run).root
+    folder = Path(args.run) if Path(args.run).is_dir() else runs_dir() / args.run
     print(f"written: {build_report(folder, args.output or folder / 'report.html', args.author, args.link)}")
     return 0

@@ -67,7 +67,7 @@ def run(args: Namespace) -> int:
     if args.dry_run:
         return 0
     if not args.output:
-        Run(preset.name).chapter("06_training")  # which says what to do where it cannot be written
+        Run(preset).chapter("06_training")  # which says what to do where it cannot be written
     try:
         _train(preset, args.seed, folder)
     except KeyboardInterrupt:

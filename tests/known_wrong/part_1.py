@@ -20,7 +20,7 @@ def costs(**changes):
 
 
 def constant(settings):
-    return {"problems": 15, "completions": 60, "tokens_at_most": 420, "micro_batch": 6}
+    return {"problems": 35, "completions": 140, "tokens_at_most": 1260, "micro_batch": 10}
 
 
 def laptop(**changes):
@@ -44,9 +44,10 @@ WRONG = {
             costs(micro_batch=lambda s: s.prompts_per_step // s.accumulation),
             "not in problems",
         ),
-        ("tokens of one step", costs(tokens_at_most=lambda s: 12 * s.max_completion_length), "whole run"),
+        ("tokens of one step", costs(tokens_at_most=lambda s: 20 * s.max_completion_length), "whole run"),
         ("a number", lambda settings: 60, "dictionary"),
-        ("a key is missing", lambda settings: {"problems": 15}, "no key"),
+        ("a key is missing", lambda settings: {"problems": 35}, "no key"),
+        ("a float", costs(micro_batch=lambda s: s.prompts_per_step * s.group_size / s.accumulation), "divide with //"),
         ("always the same", constant, "does not depend"),
     ],
     "part_1.small_groups": [

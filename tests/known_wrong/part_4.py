@@ -38,6 +38,22 @@ def every_sixth(config, tokens):
     return 2 * sum(seen) * config.num_key_value_heads * config.head_dim
 
 
+def right(config, tokens):
+    return 2 * sum(remembered(config, tokens)) * config.num_key_value_heads * config.head_dim
+
+
+def one_token_fewer(config, tokens):
+    """As transformers stores it."""
+    window = config.sliding_window - 1
+    seen = [min(tokens, window) if k == "sliding_attention" else tokens for k in config.layer_types]
+    return 2 * sum(seen) * config.num_key_value_heads * config.head_dim
+
+
+def heads_of_hidden_size(config, tokens):
+    size = config.hidden_size // config.num_attention_heads
+    return 2 * sum(remembered(config, tokens)) * config.num_key_value_heads * size
+
+
 def pick(logits, ids):
     return logits[:, :-1].log_softmax(-1).gather(-1, ids[:, 1:, None]).squeeze(-1)
 
@@ -97,6 +113,9 @@ WRONG = {
         ("the window ignored", all_full, "no more tokens than its window"),
         ("a window counted as full at once", window_always_full, "only the tokens that there are"),
         ("every sixth layer assumed to be full", every_sixth, "config.layer_types"),
+        ("bytes", lambda config, tokens: 4 * right(config, tokens), "not bytes"),
+        ("one token fewer", one_token_fewer, "the whole window"),
+        ("hidden_size over heads", heads_of_hidden_size, "take config.head_dim"),
         ("a function that prints", lambda config, tokens: None, "Return one number"),
     ],
     "part_4.largest_batch": [

@@ -139,6 +139,7 @@ WRONG = {
         ("0 at first", _rule("no success", lambda log: log["reward"].iloc[0] == 0), "sometimes"),
         ("0 at last", _rule("no success", lambda log: log["reward"].head(5).iloc[-1] == 0), "not always"),
         ("0 mostly", _rule("no success", lambda log: log["reward"].head(5).median() == 0), "not always"),
+        ("nearly 0", _rule("no success", lambda log: (log["reward"].head(5) < 0.05).all()), "is not 0"),
         ("first row, contrast", _rule("no contrast", lambda log: log["frac_reward_zero_std"].iloc[0] > 0.9), "mean"),
         ("all rows, contrast", _rule("no contrast", lambda log: log["frac_reward_zero_std"].mean() > 0.9), "five"),
         ("last row", _rule("collapsed", last_row), "last"),
