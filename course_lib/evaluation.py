@@ -212,7 +212,8 @@ def measure(
 
 
 def results(preset, seed: int, steps: int, train_seconds: float, before: dict, after: dict) -> dict:
-    """The content of ``results.json``. ``before`` and ``after`` map each strategy to its table.
+    """The content of ``results.json``. ``before`` and ``after`` map each strategy to its table; ``seed``, ``steps`` and
+    ``train_seconds`` are those of the training.
 
     It holds what a result needs; ``metrics.details`` works out the rest from the tables. Raises ``CourseError`` when
     every completion is the same before and after: one model was measured twice.

@@ -17,6 +17,7 @@ from course_lib.presets import Preset
 from course_lib.prompts import build_prompt, instruction, with_options
 from course_lib.report import rewards_of
 from course_lib.rollouts import EXAMPLES
+from course_lib.shapes import shape_of
 from course_lib.summary import limits, paired_sentence, results_table
 from course_lib.tasks import TASKS
 
@@ -130,7 +131,9 @@ def model_card(repo_id: str, results: dict, record: dict, kind: str) -> ModelCar
         eval_results=eval_results(results, preset),
     )
     base = f"[{preset.model}](https://huggingface.co/{preset.model})" if on_hub else preset.model
-    base = "the tiny Gemma of the course, trained from scratch" if preset.model == "tiny" else base
+    if preset.model == "tiny":
+        size = f"{shape_of('tiny').parameters:,} parameters"
+        base = f"the tiny model of the course *Teaching Gemma 3 to Reason with GRPO* ({size}, trained from scratch)"
     source = f"`{preset.task}`, {task.about} ({task.source})" if task else f"a file of its author's, `{preset.data}`"
     text = Environment(undefined=StrictUndefined, keep_trailing_newline=True).from_string(TEMPLATE.read_text("utf-8"))
     content = text.render(
@@ -146,6 +149,7 @@ def model_card(repo_id: str, results: dict, record: dict, kind: str) -> ModelCar
         settings={name: record["preset"].get(name, getattr(preset, name)) for name in SHOWN},
         limits=limits(results),
         licence=LICENCES[licence],
+        preset=preset.name,
         results=results,
         suite=record["suite"],
         machine=record["machine"],
@@ -191,8 +195,8 @@ def prepare_push(export: Path, repo_id: str, results: dict, record: dict, folder
     if kind == "merged" and not (export / "config.json").is_file():
         raise ExportError(f"{export} holds neither an adapter nor a merged model; export one first")
     told = [(part["steps"], part["seed"], part["train_seconds"]) for part in (results, record)]
-    if told[0] != told[1] or results["preset"] != record["preset"]["name"]:
-        raise ExportError("results.json and run.json are of two training runs; run chapters 6 and 7 again")
+    if told[0] != told[1]:
+        raise ExportError("results.json and run.json are of two training runs; run chapter 7 again, for this adapter")
     public = {name: _public(record["preset"].get(name, "")) for name in ("model", "data")}
     record = {**record, "preset": {**record["preset"], **public}}
     results = {**results, "model": public["model"]}

@@ -35,6 +35,11 @@ from course_lib.transcripts import transcripts
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+TINY = " (the course's stand-in for Gemma 3, trained from scratch)"
+MEASURES = (
+    "Accuracy: the right answer in the answer tags. Format: one reasoning block, then one answer block, nothing else. "
+    "Within 10 %: how far off a wrong number is. Greedy: the likeliest token at every step; sampled: drawn."
+)
 TEMPLATES = DATA / "report.html.j2", DATA / "report.md.j2"
 
 
@@ -154,8 +159,9 @@ def report_parts(run_root: Path, author: str = "", link: str = "", others: Seque
         "author": author,
         "link": link,
         "summary": (
-            f"Model {results['model']}, {results['steps']} steps of GRPO with LoRA in "
-            f"{results['train_seconds']} seconds. Greedy accuracy went from {greedy[0]} % to {greedy[1]} %."
+            f"Model {results['model']}{TINY if results['model'] == 'tiny' else ''}, {results['steps']} steps of GRPO "
+            f"with LoRA in {results['train_seconds']} seconds, seed {results['seed']}. "
+            f"Greedy accuracy went from {greedy[0]} % to {greedy[1]} %."
         ),
         "results": results,
         "run": run.run,
@@ -167,6 +173,7 @@ def report_parts(run_root: Path, author: str = "", link: str = "", others: Seque
         "settings": [["setting", "value"], *([k, str(v)] for k, v in run.run["preset"].items()),
                      ["seed", str(run.run["seed"])]],
         "table_rows": result_rows(results, run.details),
+        "measures": MEASURES,
         "paired": paired_sentence(results, run.details),
         "components": sampled["components"] and component_rows(sampled["components"]),
         "seeds": seed_rows(over_seeds(runs)) if len(runs) > 1 else None,

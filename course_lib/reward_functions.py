@@ -105,7 +105,10 @@ def format_reward(completions, answer, **columns) -> list[float]:
 
 
 def correctness_reward(completions, answer, **columns) -> list[float]:
-    """1.0 for the right answer in the answer tags, else 0.0. A rubric has to be met in full."""
+    """1.0 for the right answer in the answer tags, else 0.0.
+
+    A rubric has to be met in full.
+    """
     return [float(case.grade.correct) for case in cases(completions, answer, **columns)]
 
 

@@ -130,8 +130,8 @@ def limits(results: dict, seeds: int = 1) -> list[str]:
     ]
     if results["model"] == "tiny":
         lines.append(
-            "The model is the course's tiny stand-in with Gemma 3's architecture, not Gemma 3 itself: "
-            "the method carries over, the figures do not."
+            "The model is the course's tiny stand-in with Gemma 3's architecture, not Gemma 3 itself: the method "
+            "carries over, the figures do not. It is fit for teaching GRPO, and for nothing else."
         )
     return lines
 
@@ -149,7 +149,7 @@ def ideas(results: dict, seeds: int = 1) -> list[str]:
     if now["format_interval"][1] < 0.95:
         tips.append("Form still fails: raise the weight of the format reward, or train longer.")
     if greedy["accuracy_interval"][0] > now["accuracy_interval"][1]:
-        tips.append("Greedy beats sampled: more steps at a falling learning rate may sharpen the policy.")
+        tips.append("Greedy beats sampled: more steps may sharpen the policy.")
     tips.append("Put the question in another way, or ask another kind of question: does the habit carry over?")
     tips.append("Grade the reasoning too, and see how often a right answer follows from a wrong line.")
     return tips

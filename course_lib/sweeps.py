@@ -62,8 +62,8 @@ def compare_settings(
     Columns: ``runs`` over the same problems (1 for greedy, which repeats itself); ``accuracy`` with its 95 % interval
     ``low`` to ``high`` (Wilson, each problem counted once, however many runs); ``worst`` and ``best`` run;
     ``agreement``, the share of pairs of runs with the same answer; ``format``; ``near`` (numbers only); ``ended``;
-    ``length`` in tokens with its ``shortest`` and ``longest`` tenth; and against the first setting, first runs, the
-    problems ``fixed`` and ``broken`` with McNemar's exact ``p``.
+    ``length`` in tokens with ``length_10`` and ``length_90``, its 10 % and 90 % quantiles; and against the first
+    setting, first runs, the problems ``fixed`` and ``broken`` with McNemar's exact ``p``.
     """
     if not settings or runs < 1:
         raise SettingError(f"nothing to compare: {len(settings)} settings with {runs} runs each")
@@ -94,8 +94,8 @@ def _line(table: pd.DataFrame, task: str, runs: int) -> dict:
         "near": np.nan if close is None else close.mean(),
         "ended": table["ended"].mean(),
         "length": table["length"].mean(),
-        "shortest": table["length"].quantile(0.1),
-        "longest": table["length"].quantile(0.9),
+        "length_10": table["length"].quantile(0.1),
+        "length_90": table["length"].quantile(0.9),
     }
 
 

@@ -74,7 +74,7 @@ part_8.first_difference.check(first_difference)
 # like a small adapter instead of a second full model. And it shows what "rank" means.
 #
 # Write `extract_adapter`. From the weights of one projection before and after, both of shape (out, in), it returns
-# A of shape (rank, in) and B of shape (out, rank), so that B @ A is the **best** approximation of the change. The tool
+# A of shape (rank, in) and B of shape (out, rank), so that B @ A is the **best** approximation of the change (the scale alpha / r is 1 here). The tool
 # is the singular value decomposition: `torch.linalg.svd(change, full_matrices=False)` returns U, S and Vh with
 # change = U @ diag(S) @ Vh, the singular values S in falling order.
 

@@ -62,6 +62,8 @@ from course_lib.report import known_suite
 from course_lib.rollouts import EXAMPLES
 from course_lib.samples import pass_and_majority
 from course_lib.statistics import mcnemar_exact, paired_difference, questions_needed, wilson
+from course_lib.strategies import STRATEGIES
+from course_lib.summary import seed_rows
 from course_lib.sweeps import compare_settings, prompt_settings, strategy_settings
 from course_lib.tasks import saved_rows
 from course_lib.transcripts import transcripts
@@ -80,7 +82,7 @@ folder = run.chapter("07_evaluation")
 # - **the same held-out problems** for the base model and the trained model. They are disjoint from the training
 #   problems (chapter 3), and they do not depend on the seed;
 # - **the same prompt and the same grader** as in training, from the same two functions;
-# - **the decoding**: *greedy* takes the likeliest token at every step, so there is one answer a model. *Sampled*
+# - **the decoding**: *greedy* takes the likeliest token at every step, so there is one answer per model. *Sampled*
 #   draws at temperature 1, as the rollouts did. Both are reported; other strategies come at the end;
 # - **two rates**: *accuracy* (right answer in the answer tags) and *format* (the whole completion is well formed).
 
@@ -100,8 +102,8 @@ print(f"{len(rows)} held-out problems; the adapter was trained for {training['st
 # %% [markdown]
 # ## Before
 #
-# `evaluate` asks the model every question once and grades the answers. One row a problem comes back. It takes any
-# model of transformers, or a function from prompts to completions: so chapter 8 can measure an exported file with it.
+# `evaluate` asks the model every question once and grades the answers. One row per problem comes back. It takes any
+# model of transformers, or a function from prompts to completions; chapter 8 measures an exported file with one.
 
 # %%
 base = load_model(settings.model)
@@ -132,10 +134,11 @@ display(pd.DataFrame(rates).T.round(3))
 # width is 0, as if we were certain. That is just the situation of a base model that never answers in form.
 #
 # Wilson's interval asks the better question: *which true rates p would make what we saw unsurprising?* Those for
-# which the distance to $\hat p$ is at most 1.96 standard deviations **of p itself**:
+# which the distance to $\hat p$ is at most 1.96 standard deviations, worked out **with p, not with $\hat p$**:
 #
-# $$|\hat p - p| \le z\sqrt{p(1-p)/n}$$
+# $$|\hat p - p| \le z\sqrt{p(1-p)/n}, \qquad z = 1.96$$
 #
+# (A normal variable stays within 1.96 standard deviations of its mean 95 % of the time: hence a "95 % interval".)
 # Squared, this is a quadratic in p, and its two solutions are the ends of the interval.
 
 
@@ -169,7 +172,7 @@ axis.axvline(len(rows), color="0.5", linestyle=":", label=f"this evaluation, n =
 axis.set(xscale="log", ylim=(0, None), xlabel="number of problems n", ylabel="half the interval (points)")
 axis.set_xticks([10, 30, 100, 300, 1000, 3000], ["10", "30", "100", "300", "1000", "3000"])
 axis.grid(alpha=0.3)
-axis.legend()
+axis.legend(loc="lower left")
 plt.show()
 
 # %% [markdown]
@@ -177,22 +180,23 @@ plt.show()
 # logarithmic axis, for rates near 50 % (solid) and near 90 % (dashed). Both fall; a dotted line marks this
 # evaluation.*
 #
-# The width falls with the square root of n: **four times as many problems for half the width.** Two runs that
+# The width falls as one over the square root of n: **four times as many problems for half the width.** Two runs that
 # differ by a few points on a hundred problems have not been told apart. "We looked at one prompt, and it was
 # better" is n = 1.
 #
 # ### How many problems, then?
 #
 # Say so before you measure. The *power* of a comparison is the probability that a difference that is really there
-# shows (p < 0.05). The next cell asks how many problems give a power of 80 %. Once, each model answers problems of
-# its own; once, both answer the same ones, and only a share of the answers changes between right and wrong.
+# shows: that a test calls it too large for chance (p < 0.05; the next section has such a test). How many problems give a
+# power of 80 %? Once, each model answers problems of its own; once, both answer the same ones, and on only a share of
+# them, 30 % or 10 %, one model is right and the other wrong.
 
 # %%
 lines = {}
 for base_rate, better in ((0.50, 0.55), (0.50, 0.60), (0.90, 0.95)):
     gap = better - base_rate
     lines[f"{base_rate:.0%} against {better:.0%}"] = {
-        "problems of their own": questions_needed(base_rate, better),
+        "of their own (for each model)": questions_needed(base_rate, better),
         "the same, 30 % change": questions_needed(base_rate, better, 0.3) if base_rate < 0.6 else None,
         "the same, 10 % change": questions_needed(base_rate, better, max(0.1, gap)),
     }
@@ -218,7 +222,8 @@ fixed, broken = int((~was & now).sum()), int((was & ~now).sum())
 print(f"fixed (wrong, then right): {fixed}; broken (right, then wrong): {broken}")
 
 # %% [markdown]
-# If training had changed nothing, each changed problem would be *fixed* or *broken* with the toss of a fair coin.
+# If training had made the model neither better nor worse, each changed problem would be *fixed* or *broken* with the
+# toss of a fair coin.
 # McNemar's exact test asks how probable a split at least as uneven as this one is. That is a sum of binomial terms.
 
 
@@ -237,8 +242,8 @@ for pair in [(6, 2), (12, 4), (24, 8), (48, 16)]:
 
 # %% [markdown]
 # The last four lines all have three problems fixed for one broken. With 8 changed problems that may well be chance.
-# With 64 it is not. A small p says that the difference is not luck *of the draw of problems*. It does not say that
-# the difference is large, nor that another training seed would give the same.
+# With 64 hardly. A small p says that luck in the draw of problems would seldom give a split this uneven. It does not
+# say that the difference is large, nor that another training seed would give the same.
 #
 # How large is it? The *paired bootstrap* draws the problems again, with repetition, as many as there are, each with
 # both of its answers, and takes the difference anew. The middle 95 % of a thousand such differences are an interval.
@@ -251,6 +256,7 @@ low, high = np.quantile(redrawn, (0.025, 0.975))
 print(f"by hand:     {100 * gains.mean():+.1f} points, 95 % interval {100 * low:+.1f} to {100 * high:+.1f}")
 gain, low, high = paired_difference(was, now)
 print(f"the library: {100 * gain:+.1f} points, 95 % interval {100 * low:+.1f} to {100 * high:+.1f}")
+print("(It draws 2000 times, with other random numbers: the last digit may differ.)")
 
 # %% [markdown]
 # ## The result
@@ -260,7 +266,7 @@ print(f"the library: {100 * gain:+.1f} points, 95 % interval {100 * low:+.1f} to
 # word: that is what you get when an adapter was never loaded, and the base model was measured twice.
 
 # %%
-measured = results(settings, seed, training["steps"], training["train_seconds"], before, after)
+measured = results(settings, training["seed"], training["steps"], training["train_seconds"], before, after)
 for place in (folder / "results.json", run.root / "results.json"):
     write_json(place, measured)
 save_tables(folder, before, after)
@@ -279,7 +285,7 @@ plt.show()
 # %% [markdown]
 # ## Where does the gain come from?
 #
-# Two questions to one number. **Which reward?** The mean reward is the weighted sum of its components' means, and the
+# Two questions about one number. **Which reward?** The mean reward is the weighted sum of its components' means, and the
 # table and the left panel take it apart: exactly, nothing is left over. **Which problems?** One rate over all problems
 # may hide a slope; the right panel sorts them by the number of steps that they need (where a task does not count
 # steps, by the words of the question). `details` works both out from the tables, for the sampled answers.
@@ -288,13 +294,14 @@ plt.show()
 more = details(before, after, known_suite(training["suite"]), settings.task)
 write_json(folder / "details.json", more)
 if more["sampled"]["components"]:
-    display(pd.DataFrame(more["sampled"]["components"]).set_index("name").round(3))
+    parts = pd.DataFrame(more["sampled"]["components"]).set_index("name")
+    display(parts.rename(columns={"low": "gain, 95 % low", "high": "gain, 95 % high"}).round(3))
 figure = gain_figure(more["sampled"])
 plt.show()
 print(gain_alt(more["sampled"]))
 
 # %% [markdown]
-# *The picture, told in the printed line: left, stacked bars of the mean reward, one part a component, for the base and
+# *The picture, told in the printed line: left, stacked bars of the mean reward, one part per component, for the base and
 # the trained model; right, the share of right sampled answers by the problem's length, base model dashed with squares,
 # trained model solid with dots, thin vertical lines for the intervals.*
 #
@@ -303,7 +310,8 @@ print(gain_alt(more["sampled"]))
 #
 # In the right panel the intervals are wider than before: each point has only its share of the problems. Step by step
 # the model is nearly always right (with `laptop`). What is still lost is mostly the price of sampling: each line is one
-# more chance to draw a bad token, so expect the longest problems to lose most. Do the intervals let you say so?
+# more chance to draw a bad token, so expect the longest problems to lose most. Do the intervals let you say so? Where
+# they overlap, they do not, and there is no paired test to ask: these are different problems. Plausible, not shown.
 
 # %% [markdown]
 # ## What else changed: the length
@@ -325,7 +333,7 @@ plt.show()
 
 # %% [markdown]
 # *The picture: two histograms of the length of sampled completions in tokens, base model light and hatched, trained
-# model dark.*
+# model dark. Where bars overlap, the hatch shines through.*
 #
 # A base model with two habits shows two humps: short completions that blurt a number, longer ones that work it out.
 # GRPO has not taught a new skill here so much as a new habit: it moves probability from the first hump to the
@@ -341,7 +349,8 @@ plt.show()
 #   is right. GRPO lives on it: only what is sampled can be rewarded;
 # - **maj@k**: the most frequent answer of k tries is right. Anyone can use that, without knowing the solution.
 #
-# The next cell draws eight answers to each of some problems. (The exercises derive the formula for pass@k.)
+# The next cell draws eight answers to each of a few problems. (The exercises derive the formula for pass@k. For maj@k, a
+# tie counts by its share of right answers, and a completion without an answer has no vote.)
 
 # %%
 few = rows[: max(4, settings.eval_problems // 16)]
@@ -350,6 +359,7 @@ tries = {
     for who, model in (("base", base), ("trained", trained))
 }
 shown = {who: pass_and_majority(table, settings.task) for who, table in tries.items()}
+print(f"{len(few)} problems, 8 answers to each; _low and _high are the ends of the 95 % interval")
 display(pd.concat(shown, axis=1).round(2))
 
 # %% [markdown]
@@ -402,24 +412,37 @@ print(rollouts_alt(likely))
 # *The picture, told in the printed line: for each toy rollout an arrow from a white square, the base model's
 # log-probability, to a black dot, the trained model's.*
 #
-# This is GRPO's whole effect in four arrows (with `laptop`). The rollout that reasons and is right moves up; the two
-# that answer at once fall far behind, *though one of them is right*: other guesses of that kind were wrong too often,
-# and a habit is rewarded or punished as a whole. And the one that slips gains with its form. It stays rare
+# A log-probability of -2 nats is a probability of 14 %, -0.02 one of 98 %. This is GRPO's whole effect in four arrows
+# (with `laptop`). The rollout that reasons and is right moves up; the two that answer at once fall far behind, *though
+# both name the right number*: the guess in tags because most such guesses are wrong, the one without tags because it is
+# never paid. A habit is rewarded or punished as a whole. And the one that slips gains with its form. It stays rare
 # as long as the arithmetic holds, but nothing in the reward looks at the line where it went wrong.
 
 # %% [markdown]
 # ## Other settings: strategies and prompts
 #
-# All of this was measured under one prompt, greedy and at temperature 1. `compare_settings` asks the same problems
-# under others. Drawn strategies run five times, so that `agreement` can say how often two runs give the same
-# answer; `worst` and `best` show how far five runs of one and the same model lie apart.
+# All of this was measured under one prompt, greedy and at temperature 1. Other strategies draw from fewer tokens, or
+# change their odds: the *temperature* divides the scores (chapter 4), *top-p* keeps the likeliest tokens that together
+# have this probability, *top-k* the so many likeliest ones (0: all).
+
+# %%
+drawn = {name: STRATEGIES[name] for name in ("greedy", "conservative", "standard", "sampled", "creative")}
+display(
+    pd.DataFrame({n: {"temperature": s.temperature, "top-p": s.top_p, "top-k": s.top_k} for n, s in drawn.items()}).T
+)
+
+# %% [markdown]
+# `compare_settings` asks the same few problems under each. Drawn strategies run five times, so that `agreement` can
+# say how often two runs give the same answer; `worst` and `best` show how far five runs of one and the same model
+# lie apart. `low` to `high` is the 95 % interval, `length_10` to `length_90` the lengths between which four in five lie.
 
 # %%
 sizes = {"max_new_tokens": settings.max_completion_length, "seed": seed, "batch_size": settings.eval_batch}
-columns = ["accuracy", "low", "high", "worst", "best", "agreement", "format", "length", "shortest", "longest"]
+columns = ["accuracy", "low", "high", "worst", "best", "agreement", "format", "length", "length_10", "length_90"]
+print(f"{len(few)} problems")
 for who, model in (("base", base), ("trained", trained)):
     print(who)
-    table = compare_settings(model, tokenizer, few, strategy_settings(), runs=5, **sizes)
+    table = compare_settings(model, tokenizer, few, strategy_settings(tuple(drawn)), runs=5, **sizes)
     display(table[columns].astype(float).round(2))
 
 # %% [markdown]
@@ -436,8 +459,9 @@ prompts = {"base": prompt_settings(shots=(0,), strategy="sampled"), "trained": p
 prompts["trained"] |= prompt_settings(("plain",), (0,))
 for who, model in (("base", base), ("trained", trained)):
     print(who, "(sampled)" if who == "base" else "(greedy)")
-    table = compare_settings(model, tokenizer, few, prompts[who], runs=2, **sizes)
-    display(table[columns].astype(float).round(3))
+    table = compare_settings(model, tokenizer, few, prompts[who], runs=1, **sizes)[columns]
+    table["p"] = ["", *(f"{p:.1g}" for p in table["p"].iloc[1:])]  # the first line is compared with nothing
+    display(table.round(2))
 
 # %% [markdown]
 # Without the request to think, the base model hardly ever does. And the trained model? It was trained under one
@@ -450,13 +474,15 @@ for who, model in (("base", base), ("trained", trained)):
 #
 # The intervals so far say what another draw of *problems* would do. Another *training seed* draws other training
 # problems, another order, other samples. The only way to know is to train again. The course comes with runs of the
-# preset `laptop` for three seeds, recorded in full; `over_seeds` puts their results side by side.
+# preset `laptop` for three seeds, recorded in full; `over_seeds` puts their results side by side. Its interval is Student's
+# t-interval for the mean over seeds, wide since three runs are few.
 
 # %%
 name = "laptop" if settings.task == "toy_math" else f"laptop-{settings.task}"
 seeds = [read_json(path / "results.json") for path in recorded_runs(name)]
 if len(seeds) > 1:
-    display(over_seeds(seeds).astype(float).round(3))
+    header, *lines = seed_rows(over_seeds(seeds))
+    display(pd.DataFrame(lines, columns=header).set_index(header[0]))
     print(f"{len(seeds)} recorded runs of {name}. {COVERS}")
 else:
     print(f"There are no recorded runs of {name} here: train with several seeds, and compare.")

@@ -51,13 +51,12 @@ from IPython.display import display
 from course_lib import llama
 from course_lib.artifacts import Run, read_json, write_json
 from course_lib.errors import ExportError
-from course_lib.evaluation import generate
+from course_lib.evaluation import evaluate, generate
 from course_lib.export import TOLERANCES, export_adapter, export_gguf, export_merged, largest_gap, verify_export
 from course_lib.publish import push_to_hub
 from course_lib.models import load_adapter, load_model, load_tokenizer, verify_checksums
 from course_lib.presets import get_preset
-from course_lib.prompts import build_prompt, instruction
-from course_lib.rollouts import QUESTION
+from course_lib.prompts import instruction
 from course_lib.tasks import saved_rows
 
 pd.set_option("display.width", 180, "display.max_columns", 12)
@@ -81,7 +80,7 @@ tokenizer = load_tokenizer(settings.model)
 adapter_folder = run.find("06_training/adapter")
 adapted = load_adapter(load_model(settings.model), adapter_folder)
 projection = adapted.base_model.model.model.layers[0].self_attn.q_proj
-print(type(projection).__name__, "with the parts", ", ".join(name for name, _ in projection.named_children()))
+print(type(projection), "with the parts", ", ".join(name for name, _ in projection.named_children()))
 
 # %% [markdown]
 # ## One layer by hand
@@ -223,8 +222,8 @@ print(f"base model: largest difference {gap:.2f}, {same:.0%} of the completions 
 # ## Precision
 #
 # We saved float32: 4 bytes a number. Published models come in bfloat16: 2 bytes, the range of float32, but only
-# about three decimal digits. float16 has more digits and a smaller range. 8-bit integers with one scale for each row
-# take a single byte. What does each cost? Round the weights, keep everything else.
+# two to three decimal digits. float16 has a little over three, and a smaller range. 8-bit integers with one scale for
+# each row take a single byte. What does each cost? Round the weights, keep everything else.
 
 
 # %%
@@ -270,36 +269,53 @@ right.set(ylabel="largest logit difference", yscale="log")
 plt.show()
 
 # %% [markdown]
-# *The picture: two groups of bars for float32, float16, bfloat16 and 8-bit rows: the size in megabytes, and the
-# largest logit difference on a logarithmic scale.*
+# *The picture: two groups of bars for float32, float16, bfloat16 and 8-bit integers with a scale for each row (`int8
+# rows`): the size in megabytes, scales not counted, and the largest logit difference on a logarithmic scale.*
 #
 # Coarser numbers, larger differences: bfloat16 costs more than float16 at the same size. Whether words change (last
-# column of the table) depends on how sure the model is: greedy decoding only asks which token is the likeliest, so a
-# small shift matters only where two tokens were nearly equal. And another word is not yet a wrong answer. So after any
-# rounding, run chapter 7 again on the file that you are going to use. (Only the weights are rounded here; real
-# low-precision inference also rounds in between.)
+# column of the table) depends on how sure the model is: greedy decoding only asks which token is the likeliest, so even
+# a shift that looks large matters only where two tokens were nearly equal. And another word is not yet a wrong answer.
+# (Only the weights are rounded here; real low-precision inference also rounds in between.)
+#
+# So after any rounding, measure the file that you are going to use. `evaluate` of chapter 7 takes a function from prompts
+# to completions; here is one that asks llama.cpp with the GGUF file.
+
+# %%
+if forms[-1].suffix == ".gguf":
+    served = evaluate(lambda asked: llama.ask_gguf(forms[-1], asked, settings.max_completion_length), None, rows)
+    ours = evaluate(adapted, tokenizer, rows, "greedy", **options)
+    print(f"right of {len(rows)}: {served['correct'].sum()} in llama.cpp, {ours['correct'].sum()} as trained")
+else:
+    print("There is no GGUF file here, or no llama.cpp to ask.")
 
 # %% [markdown]
 # ## Load it anywhere
 #
-# No course library, no PEFT: this is all that a user of your model has to write. The instruction belongs in the
-# user turn, word for word as in training.
+# A user of your model needs the folder, and the words: the instruction belongs in the user turn, in front of the
+# question, word for word as in training. These two come from the course:
+
+# %%
+source, limit = str(merged_folder), settings.max_completion_length
+messages = rows[0]["prompt"]
+print(messages[-1]["content"])
+
+# %% [markdown]
+# The rest needs neither the course's library nor PEFT:
 
 # %%
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-tok = AutoTokenizer.from_pretrained(merged_folder)
-model = AutoModelForCausalLM.from_pretrained(merged_folder)
-messages = [{"role": "user", "content": build_prompt(QUESTION)[0]["content"]}]
+tok = AutoTokenizer.from_pretrained(source)
+model = AutoModelForCausalLM.from_pretrained(source)
 inputs = tok.apply_chat_template(messages, add_generation_prompt=True, return_dict=True, return_tensors="pt")
-output = model.generate(**inputs, do_sample=False, max_new_tokens=settings.max_completion_length)
+output = model.generate(**inputs, do_sample=False, max_new_tokens=limit)
 print(tok.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
 print("stops at tokens", model.generation_config.eos_token_id)
 
 # %% [markdown]
-# The last line matters. Gemma ends its turn with the token `<end_of_turn>`, number 106. If `generation_config.json`
-# did not list it, the model would not stop after its answer: it would repeat `<end_of_turn>` up to the limit, and
-# another model would write a new turn.
+# The last line matters. Besides `<eos>`, number 1, Gemma ends its turn with the token `<end_of_turn>`, number 106. If
+# `generation_config.json` did not list it, the model would not stop after its answer: it would repeat
+# `<end_of_turn>` up to the limit, and another model would write a new turn.
 #
 # ## Publish it
 #
@@ -315,12 +331,11 @@ print("stops at tokens", model.generation_config.eos_token_id)
 results = read_json(run.find("07_evaluation/results.json"))
 record = read_json(run.find("06_training/run.json"))
 push = push_to_hub(merged_folder, "your-name/gemma-that-reasons", results, record, folder / "hub")
-print("Would be pushed:", ", ".join(sorted(path.name for path in push.folder.iterdir())))
-card = (push.folder / "README.md").read_text()
-print(card.split("## How to use it")[0])
+print("Would be pushed:", ", ".join(sorted(path.name for path in push.folder.iterdir())), "\n")
+print((push.folder / "README.md").read_text())
 
 # %% [markdown]
-# The rest of the card is in the folder; the code in it is that of the last section. The metadata name no base model
+# The code in it is that of the last section, with the words written out. The metadata name no base model
 # here, since the tiny model is not on the Hub. With Gemma 3 1B they do, and the card carries Gemma's licence.
 #
 # To push for real, put a token that may write into the environment variable `HF_TOKEN` (never into a notebook, which

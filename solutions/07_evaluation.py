@@ -87,8 +87,8 @@ print(f"preset {settings.name}: {n} problems, half width {50 * (high - low):.1f}
 # ## Exercise 2: pass@k
 #
 # *Difficulty 3 of 5, 12 minutes.* **Why it matters**: GRPO can only reward what is sampled. pass@k is the probability
-# that at least one of k sampled completions is right. A large gap between pass@1 and pass@k is room for GRPO. No gap
-# at pass@k near 0 says that there is nothing to reward.
+# that at least one of k sampled completions is right. A large gap between pass@1 and pass@k is room for GRPO. Where
+# even pass@k is near 0, there is nothing to reward.
 #
 # You have sampled n completions of a problem, and c of them are right. Write `pass_at_k`: the probability that a
 # random choice of k **different** ones among the n holds at least one right one. It is easier to count the choices

@@ -81,7 +81,7 @@ part_8.first_difference.check(first_difference)
 # like a small adapter instead of a second full model. And it shows what "rank" means.
 #
 # Write `extract_adapter`. From the weights of one projection before and after, both of shape (out, in), it returns
-# A of shape (rank, in) and B of shape (out, rank), so that B @ A is the **best** approximation of the change. The tool
+# A of shape (rank, in) and B of shape (out, rank), so that B @ A is the **best** approximation of the change (the scale alpha / r is 1 here). The tool
 # is the singular value decomposition: `torch.linalg.svd(change, full_matrices=False)` returns U, S and Vh with
 # change = U @ diag(S) @ Vh, the singular values S in falling order.
 
@@ -101,8 +101,8 @@ part_8.extract_adapter.check(extract_adapter)
 # %% [markdown] tags=["solution"]
 # **What it leads to.** A change that was made by LoRA of rank r is found again in full with rank r. (Not the same A and
 # B: only their product is determined.) The next cell does it for one projection of the adapter of chapter 6 with
-# ever smaller ranks. If much of the change is left at a small rank, the training could have done with
-# that rank. A change by full fine-tuning has no such sharp end: there you choose the rank by the error you accept.
+# ever smaller ranks. If little is missing at a small rank, that rank would have been enough to store this change (whether
+# it could have been *trained* at that rank is another question). A change by full fine-tuning has no such sharp end: there you choose the rank by the error you accept.
 
 # %% tags=["solution"]
 from safetensors.torch import load_file
@@ -116,8 +116,8 @@ base = load_model("tiny").model.layers[0].mlp.down_proj.weight.detach()
 merged = base + 2.0 * b @ a  # alpha / r = 2
 for rank in (1, 2, 4, 8):
     small_a, small_b = extract_adapter(base, merged, rank)
-    left = (merged - base - small_b @ small_a).norm() / (merged - base).norm()
-    print(f"rank {rank}: {left:.1%} of the change is missing")
+    missing = (merged - base - small_b @ small_a).norm() / (merged - base).norm()
+    print(f"rank {rank}: {missing:.1%} of the change is missing")
 
 # %% [markdown]
 # ## Exercise 3: a weight for llama.cpp
@@ -169,4 +169,4 @@ for label in ("right", "norms forgotten"):
                 weight -= float(name.endswith("norm.weight"))  # so that adding 1 gives w
     path = write_gguf(model, tokenizer, folder / "exercise.gguf")
     if llama.available():
-        print(f"--- {label}\n{llama.ask_gguf(path, [build_prompt(QUESTION)])[0].text}")
+        print(f"--- {label}\n{llama.ask_gguf(path, [build_prompt(QUESTION)])[0].text!r}")

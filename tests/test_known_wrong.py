@@ -6,7 +6,9 @@ Seen elsewhere: a checker that compared the answer with itself, and so accepted 
 from __future__ import annotations
 
 import importlib
+from math import comb
 
+import numpy as np
 import pytest
 
 from course_lib.checkers import PARTS, part_exercises
@@ -42,6 +44,19 @@ def test_nothing_passes_that_knows_nothing(part):
     for name, exercise in part_exercises(part).items():
         for answer in (object(), lambda *args, **kwargs: object()):
             assert exercise.check(answer).state == "incorrect", name
+
+
+def test_right_answers_may_be_numpys():
+    """What a learner's numpy returns counts as the number that it is."""
+    part = part_exercises(7)
+    needed, chance = part["part_7.problems_needed"], part["part_7.pass_at_k"]
+
+    def smallest(half_width):
+        n = np.arange(2, 5000, 2)
+        return n[1.959963984540054 / (2 * np.sqrt(n + 1.959963984540054**2)) <= half_width][0]
+
+    assert isinstance(smallest(0.1), np.integer) and needed.check(smallest).state == "correct"
+    assert chance.check(lambda n, c, k: np.float32(1 - comb(n - c, k) / comb(n, k))).state == "correct"
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -54,6 +54,17 @@ def test_chapter(name, tmp_path):
     run(ROOT / f"notebooks/{name}.ipynb", tmp_path)
 
 
+def test_a_result_of_the_courses_own_adapter_can_be_exported(tmp_path, monkeypatch):
+    """Chapters 7 and 8 without chapter 6, at another size and with another seed than the adapter was trained with."""
+    monkeypatch.setitem(SMOKE, "seed", 1)
+    for name in ("07_evaluation", "08_export"):
+        run(ROOT / f"notebooks/{name}.ipynb", tmp_path)
+    measured = read_json(tmp_path / "runs/smoke/results.json")
+    assert (measured["preset"], measured["seed"]) == ("smoke", 0)  # the size of the evaluation, the training's seed
+    card = (tmp_path / "runs/smoke/08_export/hub/README.md").read_text()
+    assert "(preset `laptop`" in card and f"{measured['n']} held-out problems" in card
+
+
 @pytest.mark.parametrize("name", PARTS)
 def test_solutions_pass_their_checks(name, tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_STRICT", "1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from numbers import Integral
 
 from course_lib.checks import Incorrect, exercise
 
@@ -28,7 +29,7 @@ def problems_needed(answer) -> None:
     for wanted in (0.2, 0.1, 0.05, 0.03, 0.02):
         got = answer(wanted)
         said = f"problems_needed({wanted}) gave {got}"
-        if isinstance(got, bool) or not isinstance(got, int) or got < 2 or got % 2:
+        if isinstance(got, bool) or not isinstance(got, Integral) or got < 2 or got % 2:
             raise Incorrect(f"{said}: return an even whole number of at least 2")
         if 2 * _half(got) <= wanted < 2 * _half(got - 2):
             raise Incorrect(f"{said}: there the whole width is {wanted}; half of it is asked for")
@@ -56,14 +57,16 @@ def pass_at_k(answer) -> None:
         choices = list(combinations([True] * c + [False] * (n - c), k))
         wanted = sum(map(any, choices)) / len(choices)
         got = answer(n, c, k)
-        said = f"pass_at_k({n}, {c}, {k}) gave {got}, {wanted:.4f} is right"
-        if not isinstance(got, int | float):
-            raise Incorrect(f"{said}: return a number")
-        if abs(got - wanted) < 1e-9:
+        try:
+            got = float(got)
+        except (TypeError, ValueError):
+            raise Incorrect(f"pass_at_k({n}, {c}, {k}) gave {got!r}: return a number") from None
+        said = f"pass_at_k({n}, {c}, {k}) gave {got:.4f}, {wanted:.4f} is right"
+        if abs(got - wanted) < 1e-6:
             continue
-        if abs(got - (1 - (1 - c / n) ** k)) < 1e-9:
+        if abs(got - (1 - (1 - c / n) ** k)) < 1e-6:
             raise Incorrect(f"{said}: that formula puts each completion back; draw k different ones")
-        if abs(got - (1 - wanted)) < 1e-9 and 0 < wanted < 1:
+        if abs(got - (1 - wanted)) < 1e-6 and 0 < wanted < 1:
             raise Incorrect(f"{said}: that is the probability that none is right")
         if k > n - c:
             raise Incorrect(f"{said}: with {n - c} wrong ones, {k} draws always hold a right one")
@@ -93,20 +96,35 @@ def gain_interval(answer) -> None:
         gain = (fixed - broken) / n
         paired = ((fixed + broken) / n - gain**2) ** 0.5 / n**0.5
         apart = (before.var() / n + after.var() / n) ** 0.5
-        got = answer(before, after, np.random.default_rng(0))
+        rng, given = np.random.default_rng(0), (before.copy(), after.copy())
+        untouched = rng.bit_generator.state
+        got = answer(before, after, rng)
         if not isinstance(got, tuple | list | np.ndarray) or len(got) != 2:
             raise Incorrect(f"return two numbers, (low, high), not {got!r}")
         low, high = (float(end) for end in got)
-        width, wanted = (high - low) / 2, Z * paired
+        width, middle, wanted = (high - low) / 2, (low + high) / 2, Z * paired
         said = f"with {fixed} fixed and {broken} broken of {n}, ({low:.3f}, {high:.3f})"
+        if not (np.array_equal(before, given[0]) and np.array_equal(after, given[1])):
+            raise Incorrect("before and after have changed: they are data, so work on copies")
+        if width < -0.02 * wanted:
+            raise Incorrect(f"{said} is upside down: return (low, high)")
         if width < 0.02 * wanted:
             raise Incorrect(f"{said} has no width: draw with repetition, and draw anew each time")
-        if abs((low + high) / 2 + gain) < 0.5 * abs(gain):
+        if rng.bit_generator.state == untouched:
+            raise Incorrect("nothing was drawn from rng: the bootstrap draws problems with the generator it is given")
+        if abs(middle + gain) < 0.5 * abs(gain):
             raise Incorrect(f"{said} has the wrong sign: the gain is after minus before")
-        if abs((low + high) / 2 - gain) > 0.25 * wanted + 0.5 / n:
-            raise Incorrect(f"{said} does not lie around the gain, {gain:.3f}")
+        if abs(middle - 100 * gain) < 50 * abs(gain):
+            raise Incorrect(f"{said} is in points: return fractions, 0.01 for a point")
+        if abs(middle - gain) > 0.25 * wanted + 0.5 / n:
+            raise Incorrect(
+                f"{said} has its middle at {middle:.3f}, far from the gain {gain:.3f}: is it the mean of each draw, "
+                "and are all n problems drawn from, the unchanged ones too?"
+            )
         if abs(width / wanted - 1) <= 0.12:
             continue
         if abs(width / (Z * apart) - 1) <= 0.12:
             raise Incorrect(f"{said} is too wide: before and after were drawn apart; use the same problems for both")
-        raise Incorrect(f"{said} should be {wanted:.3f} to each side: take the 2.5 % and 97.5 % quantiles")
+        raise Incorrect(
+            f"{said} should be {wanted:.3f} to each side: the 2.5 % and 97.5 % quantiles of 2000 draws of n problems"
+        )

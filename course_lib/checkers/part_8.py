@@ -59,7 +59,10 @@ def extract_adapter(answer) -> None:
     change = torch.randn(12, 3, generator=draw) @ torch.randn(3, 10, generator=draw)
     values = torch.linalg.svdvals(change)
     for rank in (3, 1, 2):
-        got = answer(before.clone(), before + change, rank)
+        given, after = before.clone(), before + change
+        got = answer(given, after, rank)
+        if not (torch.equal(given, before) and torch.equal(after, before + change)):
+            raise Incorrect("the weights that were handed in have changed: make new tensors (no -= on them)")
         if not isinstance(got, tuple | list) or len(got) != 2 or not all(map(torch.is_tensor, got)):
             raise Incorrect("return two tensors: A and B")
         a, b = got
@@ -114,10 +117,13 @@ def convert_weight(answer) -> None:
             raise Incorrect(f"{name} itself has changed: the model in memory would be broken; make a new tensor")
         kind = torch.float32 if norm else torch.float16
         if got.dtype != kind:
-            raise Incorrect(f"{name} came out as {got.dtype}, {kind} is right: only matrices are rounded")
+            raise Incorrect(f"{name} came out as {got.dtype}, not {kind}: matrices go to float16, norms stay float32")
         if norm and torch.equal(got, weight):
             raise Incorrect(f"{name} is unchanged: Gemma multiplies by 1 + w, llama.cpp by w alone")
         if not torch.equal(got, (weight + norm).to(kind)):
-            raise Incorrect(f"{name} has other values than it should: 1 is added to norms, nothing to matrices")
+            raise Incorrect(
+                f"{name} has other values than it should: 1 is added to norms (in float32, before any rounding), "
+                "nothing to matrices"
+            )
     if answer("lm_head.weight", torch.zeros(6, 4)) is not None:
         raise Incorrect("lm_head.weight is the embedding again: return None, the file holds it once")

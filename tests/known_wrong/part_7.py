@@ -76,6 +76,22 @@ def rate_after(before, after, rng):
     return _quantiles(lambda: rng.choice(after, len(after)).mean())
 
 
+def _right(before, after, rng):
+    gains = after - before
+    return np.quantile([rng.choice(gains, len(gains)).mean() for _ in range(2000)], (0.025, 0.975))
+
+
+def normal(before, after, rng):
+    gains = after - before
+    half = 1.96 * gains.std() / len(gains) ** 0.5
+    return gains.mean() - half, gains.mean() + half
+
+
+def changes_data(before, after, rng):
+    after -= before
+    return _right(np.zeros_like(after), after, rng)
+
+
 WRONG = {
     "part_7.problems_needed": [
         ("whole width instead of half", whole_width, "whole width"),
@@ -95,7 +111,12 @@ WRONG = {
         ("without repetition", without_repetition, "no width"),
         ("before minus after", wrong_way_round, "wrong sign"),
         ("quartiles", half_of_it, "97.5 % quantiles"),
-        ("the rate after, not the gain", rate_after, "around the gain"),
+        ("in points", lambda b, a, rng: tuple(100 * end for end in _right(b, a, rng)), "is in points"),
+        ("upside down", lambda b, a, rng: _right(b, a, rng)[::-1], "upside down"),
+        ("no mean", lambda b, a, rng: (0 * rng.random(), 1.0), "the mean of each draw"),
+        ("the normal approximation", normal, "nothing was drawn from rng"),
+        ("data changed", changes_data, "work on copies"),
+        ("the rate after, not the gain", rate_after, "far from the gain"),
         ("the gain alone", lambda before, after, rng: (after - before).mean(), "two numbers"),
     ],
 }

@@ -55,6 +55,7 @@ WRONG = {
         ("a number for equal ones", length_for_the_same, "the two are the same"),
     ],
     "part_8.extract_adapter": [
+        ("the weights changed", lambda w, v, r: _factors(v.sub_(w), r), "have changed"),
         ("base not subtracted", lambda w, v, r: _factors(v, r), "merged weight itself"),
         ("wrong sign", lambda w, v, r: _factors(w - v, r), "wrong sign"),
         ("B before A", lambda w, v, r: _factors(v - w, r)[::-1], "A comes first"),
@@ -65,7 +66,7 @@ WRONG = {
     "part_8.convert_weight": [
         ("norms as they are", lambda n, w: w if "norm" in n else right_weight(n, w), "1 + w"),
         ("q_norm forgotten", lambda n, w: w if "q_norm" in n else right_weight(n, w), "1 + w"),
-        ("norms rounded", lambda n, w: (w + 1).half() if "norm" in n else right_weight(n, w), "only matrices"),
+        ("norms rounded", lambda n, w: (w + 1).half() if "norm" in n else right_weight(n, w), "norms stay float32"),
         (
             "1 added to all",
             lambda n, w: (w + 1).half() if n.endswith("proj.weight") else right_weight(n, w),
