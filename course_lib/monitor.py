@@ -26,7 +26,7 @@ LONGER = 0.25  # of the length at the window's start
 SOLVED = 0.90  # with accuracy above this, being flat or without variance is no sign
 COLLAPSED = 0.75  # share of groups without variance, on average over a window
 
-LENGTH = "length up while accuracy is flat"
+LENGTH = "length up, accuracy not"
 REWARD = "reward up while accuracy falls"
 COMPONENT = "{} up while accuracy falls"
 VARIANCE = "variance collapsed"

@@ -101,7 +101,8 @@ def gain_figure(details: dict) -> Figure:
         axes.vlines(at, *([100 * line[end] for line in lines] for end in ("low", "high")), color="black", linewidth=1)
     name = next(iter(lines[0]))
     axes.set_xticks(range(len(lines)), [f"{line[name]}\n(n = {line['n']})" for line in lines])
-    axes.set(xlabel={"words": "words in the question"}.get(name, name), ylabel="right (%)", ylim=(0, 103))
+    length = {"words": "words in the question", "steps": "steps that the problem needs"}[name]
+    axes.set(xlabel=length, ylabel="right (%)", ylim=(0, 103))
     axes.set_title("Accuracy by the problem's length, 95 % intervals")
     axes.legend()
     axes.grid(axis="y", alpha=0.3)

@@ -194,7 +194,8 @@ plt.show()
 # *Picture: two bar charts of the four rollouts. Left, their rewards with the group mean as a dashed line; right,
 # their advantages, above zero (filled) for the two that beat the mean, below zero (hatched) for the other two.*
 #
-# The advantages are the same bars moved so that the mean lies at zero. Notice "blurts, right": it did not follow
+# The advantages are the same bars, moved so that the mean lies at zero, and measured in units of the group's standard
+# deviation. Notice "blurts, right": it did not follow
 # the instruction, yet it is pushed **up**, because this group is weak. In a group of well-formed right answers
 # the same text would be pushed down. A completion has no value of its own in GRPO, only a place in its group.
 #
@@ -277,7 +278,8 @@ plt.show()
 # *Picture: two rows of bars hanging down from zero, one bar per token, for the two rollouts that reason. Most
 # bars are too short to see, a few are long. The two scales differ.*
 #
-# A bar that reaches far down is a token which the base model would rarely have written. Most bars are close to
+# (Nats are natural logarithms: -1 is a probability of 37 %, -10 one of 1 in 22,000.) A bar that reaches far down is a
+# token which the base model would rarely have written. Most bars are close to
 # zero: once the model has decided *how* to answer, the rest follows almost by itself. In the upper panel the long
 # bars (`<`, `reasoning`, `</`) are decisions about form: whether to open the reasoning block, and when to close it.
 # There GRPO will change the model. The longest bar, in the lower panel, is the slip: the `2` of `17-4=12`. The
@@ -367,8 +369,9 @@ for name, sample in samples.items():
 # The weight of the penalty is β. TRL's default is 0, and so is this course's: rewards that are checked by code
 # leave less to exploit than a learned reward model, and without the penalty no reference log-probabilities are
 # needed. When β is above 0, TRL departs from the textbook: it multiplies k3 by the ratio
-# (`use_bias_correction_kl=True`), so that the estimate stays right when the policy has moved away from the one
-# that sampled. We do the same.
+# (`use_bias_correction_kl=True`). That keeps the estimate right when the policy has moved away from the one that
+# sampled. And even where the ratio is 1, it makes the *gradient* that of the KL divergence, which the gradient of k3
+# alone is not. We do the same.
 
 # %% [markdown]
 # ## From token losses to one number
@@ -412,6 +415,9 @@ display(pd.DataFrame(weights, index=[f"{k} completion ({n} tokens)" for k, n in 
 # answer is rewarded more when it is short, and a *wrong* answer is punished less, per token, when it is long: the
 # model may learn to ramble when it does not know. `dapo` and `dr_grpo` give each token the same weight. This
 # course uses `dapo`, TRL's default.
+#
+# These names set the average alone. The methods of those names do more: Dr. GRPO also leaves out the division by the
+# standard deviation (`scale_rewards="none"`), DAPO also widens the upper clip and skips groups without variance.
 
 # %% [markdown]
 # ## The whole loss
@@ -464,8 +470,8 @@ display(moved.round(3))
 #
 # Now the real thing. We build a `GRPOTrainer` on the tiny model with a fresh LoRA adapter (the library's
 # `make_trainer` only passes our settings on), two prompts per step and groups of four. We let **TRL** generate,
-# reward and score a batch. `trainer.train()` would do this inside; we call its parts one by one. Two of the names
-# start with an underscore: they belong to TRL's inside and may change with its version, which is why the course
+# reward and score a batch. `trainer.train()` would do this inside; we call its parts one by one. One of the names
+# starts with an underscore: it belongs to TRL's inside and may change with its version, which is why the course
 # pins it.
 
 # %%
@@ -575,8 +581,9 @@ display(pd.DataFrame([compare(batch, loss_type, 0.0) for loss_type in LOSS_TYPES
 #
 # ## Off-policy: when the ratio is not 1
 #
-# On-policy, clipping and KL do nothing, so that test would miss a mistake in them. We therefore play a policy
-# that has moved on: keep the log-probabilities as *old*, then shake the adapter at random, and compare again,
+# While the policy that learns is still the one that wrote (*on-policy*), clipping does nothing. And as our adapter is
+# fresh, policy and reference are the same, so the KL term is 0 too. That test would miss a mistake in either. We
+# therefore play a policy that has moved on: keep the log-probabilities as *old*, then shake the adapter at random, and compare again,
 # with and without the KL term.
 
 
@@ -589,13 +596,13 @@ def logps_now(batch):
 
 @torch.no_grad()
 def shake_adapter(batch, old):
-    """Shake harder and harder, until a twentieth of the tokens meets the clipping. Returns the ratios."""
+    """Shake harder and harder, until a twentieth of the ratios lie outside the interval. Returns the ratios."""
     for std in (0.05, 0.1, 0.2, 0.4):  # how hard depends on the adapter, so we try
         for name, parameter in trainer.model.named_parameters():
             if "lora_B" in name:
                 parameter.normal_(std=std)
-        ratio = (logps_now(batch) - old).exp()[batch["completion_mask"].bool()]
-        if ((ratio - 1).abs() > theory.epsilon).float().mean() > 0.05:
+        ratio = (logps_now(batch) - old).exp()
+        if ((ratio - 1).abs() > theory.epsilon)[batch["completion_mask"].bool()].float().mean() > 0.05:
             break
     return ratio
 
@@ -604,14 +611,17 @@ def shake_adapter(batch, old):
 torch.manual_seed(seed)
 batch["old_per_token_logps"] = logps_now(batch)
 ratio = shake_adapter(batch, batch["old_per_token_logps"])
-outside = ((ratio - 1).abs() > theory.epsilon).float().mean()
-print(f"ratios from {ratio.min():.3f} to {ratio.max():.3f}; {outside:.0%} outside the clipping interval")
+up, real = batch["advantages"].unsqueeze(1) > 0, batch["completion_mask"].bool()
+clipped = (up & (ratio > 1 + theory.epsilon)) | ((batch["advantages"].unsqueeze(1) < 0) & (ratio < 1 - theory.epsilon))
+print(f"ratios from {ratio[real].min():.3f} to {ratio[real].max():.3f};", end=" ")
+outside = ((ratio - 1).abs() > theory.epsilon)[real].sum()
+print(f"of {real.sum()} tokens {outside} lie outside the interval, and {clipped[real].sum()} are clipped")
 table = pd.DataFrame([compare(batch, loss_type, beta) for beta in (0.0, 0.04) for loss_type in LOSS_TYPES])
 display(table.round(6))
 
 # %% [markdown]
-# The ratios now lie on both sides of 1, the first line says how many tokens meet the clipping, no loss is 0 any
-# more, and the two columns still agree, with KL and without. `bnpo` and `dapo` agree with each other because this
+# The ratios now lie on both sides of 1. The first line says how many tokens are clipped: not all outside the interval,
+# as the sign of the advantage decides. No loss is 0 any more, and the two columns still agree, with KL and without. `bnpo` and `dapo` agree with each other because this
 # batch is a single micro-batch.
 #
 # You have written GRPO. What follows in this course (data, rewards, model, training) feeds this one function.
@@ -650,7 +660,8 @@ plt.show()
 # - `scale_rewards="batch"` or `"none"` divides by another spread, or by none: your first exercise.
 # - Reward functions may return `None` for a completion that they cannot judge; TRL leaves it out of the weighted
 #   sum.
-# - With several micro-batches or machines, TRL adjusts the denominators so that the sum comes out as here.
+# - With several micro-batches or machines, TRL adjusts the denominators so that the sum comes out as here (but for
+#   `bnpo`, which takes each micro-batch by itself).
 # - On a GPU, vLLM can do the generating. Its log-probabilities differ slightly, and TRL corrects for it.
 
 # %%

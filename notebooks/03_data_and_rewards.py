@@ -273,8 +273,8 @@ display(criteria.set_index("text"))
 # %% [markdown]
 # - **kind**: a *hard* rule can be decided by code, a *principle* ("the tone suits a letter to a friend") needs a
 #   judge.
-# - **importance** gives the weight: essential, important, optional. A **pitfall** names a mistake and is met when
-#   the mistake is *absent*.
+# - **importance** gives the **weight**: essential, important, optional. A **pitfall** names a mistake and is met when
+#   the mistake is *absent*. Without such a label a hard rule is essential and a principle important.
 #
 # Each line ends with its labels, as in `[Hard Rule]`, `[Principle] [Optional]` or `[Pitfall]`. How an answer is held
 # against a rubric comes below, with the rest of grading.
@@ -597,6 +597,7 @@ answer = "Ask Tom, because he has the ball."
 alone, judged = grade_rubric(answer, note), grade_rubric(answer, note, judge=toy_judge)
 table = {"without a judge": [each.verdict for each in alone.criteria] + [round(alone.score, 2)]}
 table["with the toy judge"] = [each.verdict for each in judged.criteria] + [round(judged.score, 2)]
+table["weight"] = [each.criterion.weight for each in alone.criteria] + [""]
 display(pd.DataFrame(table, index=[each.criterion.text for each in alone.criteria] + ["score"]))
 
 # %% [markdown]
@@ -685,8 +686,8 @@ plt.show()
 #
 # Read it in this order:
 #
-# - **Do two intervals of the same mark lie apart?** Only then have these questions told the two prompts apart. With
-#   few questions, as in the preset `smoke`, the intervals are so wide that nothing can be said.
+# - **Do two intervals of the same mark lie apart?** Then these questions have told the two prompts apart. If not,
+#   nothing is shown yet (a paired comparison sees more: chapter 7). With few questions, as in the preset `smoke`, the intervals are so wide that nothing can be said.
 # - **`plain` against `think`.** `plain` does not ask for reasoning, so a completion that obeys it cannot be well
 #   formed, and the model has no room to work. If `think` is no better here, the model does not do as it is told: it
 #   *can* reason and mostly does not. That gap is what training is for.
@@ -801,8 +802,9 @@ for kind, (asked_row, rollouts) in EXAMPLES.items():
     display(table.round(2))
 
 # %% [markdown]
-# - For *number* and *choice* both rewards agree, on all four texts: well-behaved examples do not tell a good reward
-#   from a bad one.
+# - For *number* the two agree on all four texts: well-behaved examples do not tell a good reward from a bad one. For
+#   *choice* they do not: the rollouts name the right option by its text, the gold is its letter, and `first_reward`
+#   compares strings, so it pays right answers as wrong.
 # - The *rubric* suite pays in parts. Its slip breaks one rule and still earns most of the points. The text without
 #   tags is held against the rubric as a whole, since a rubric may judge any text; there the words in front of the list
 #   spoil its alphabetical order.

@@ -211,7 +211,7 @@ assert np.allclose(rewards["total"], rewards["total in chapter 2"])
 # A table holds only what you have thought of. A **property** holds for any input, so random input can
 # test it:
 #
-# 1. one finite number from 0 to 1 for each completion, never an exception,
+# 1. one finite number for each completion, never an exception (here from 0 to 1; `tunix`, below, also takes points away),
 # 2. a completion gets the same score as plain text and as a list of messages (TRL sends messages),
 # 3. white space and an end mark after the text change nothing,
 # 4. a completion's score does not depend on its neighbours in the batch.
@@ -325,7 +325,7 @@ except ValueError as error:
 # | reward | as it was written | what beat it | here |
 # |---|---|---|---|
 # | correctness | the gold number anywhere in the text | listing numbers | one number, in the only answer block |
-# | format | a regular expression with lazy repeats | nine kilobytes took over a minute | tags are counted and found, in linear time |
+# | format | a regular expression with several lazy repeats | nine kilobytes took over a minute | tags are counted and found, in linear time |
 # | format, tag by tag | points for each tag that occurs | the four tags and nothing else, in any order | each exactly once and in order |
 # | near answers | within ten per cent counts as right | a rough guess | near is paid less, and is never *correct* |
 # | coherence | words such as *therefore* | the word forty times | steps that differ, equations that hold, a last step that leads to the answer |
@@ -454,8 +454,8 @@ plt.show()
 #
 # Read the printed list from its end. What spoils only the **reasoning** may earn as much as honest work: a suite that does
 # not look at the reasoning cannot tell a thought from a copied question. What spoils the **form** loses points for
-# form, and what spoils the **answer** loses points for being right. In the suites for numbers and choices it loses
-# all of these; a rubric may leave it some.
+# form, and what spoils the **answer** loses points for being right: all of them in most suites; one with part marks
+# (`tunix`, a rubric) may leave it some.
 #
 # Now the same for all suites, on the toy tasks of every kind that a suite is made for. The margins are in shares
 # of the suite's total.
@@ -485,7 +485,7 @@ assert all(line["that pay"] == 0 for line in lines.values())
 # ## One completion, taken apart
 #
 # A total says little. `RewardAnalyzer` takes it apart: raw value, weight, points, and a bar. Here is the toy
-# rollout with a slip, in the suite with the most rewards, `four_component`.
+# rollout with a slip, in the suite `four_component`, which also looks at the reasoning.
 
 # %%
 slipped = group["reasons, slips"]
@@ -509,7 +509,8 @@ display(RewardDebugger(get_suite("four_component")).explain(doubtful, example))
 # ## The base model's own completions
 #
 # Chapter 4 saved completions of the base model, a group for each problem. Those are the texts that
-# training will start from, so they are the best test data there is.
+# training will start from, so they are the best test data there is. (Chapter 3 asked greedily, where the likeliest
+# beginning always wins: a bare number. These are sampled, so some do reason, and those are mostly right.)
 
 # %%
 samples = read_json(run.find("04_model_and_lora/base_samples.json"))
@@ -584,7 +585,7 @@ if flat["total"] == 1:
     print("No group has different rewards: with these problems and rewards nothing could be learned.")
 
 # %% [markdown]
-# Two rewards see more than one: where all completions are right, form may still tell them apart, and the other
+# Two rewards can see more than one: where all completions are right, form may still tell them apart, and the other
 # way round. TRL logs the share for the total as `frac_reward_zero_std`; in chapter 6 you will see it grow as the
 # model gets better. Easy problems run dry first. If nearly all groups are equal at nought, make the problems
 # easier, or use a reward with part marks. If nearly all are equal at the top, there is nothing left to learn.
@@ -820,12 +821,12 @@ display(pd.Series(accuracy, name="pair accuracy").map("{:.0%}".format).to_frame(
 learned = reward_model.learned_suite(learned_reward)
 tried = hacks.toy_rows(settings.kind, 4, seed)
 fooled = hacks.hack_table(learned, tried).drop(columns=["format_reward", "learned_reward"])
-fooled["beats honest"] = np.where(fooled.total > fooled.honest - 0.01, "yes", "")  # or gets within 0.01 of it
+fooled["pays"] = np.where(fooled.total > fooled.honest - 0.01, "yes", "")  # or gets within 0.01 of it
 told = fooled.sort_values("total", ascending=False).drop(columns="margin").set_index("hack")
-wrong = told[(told.spoils == "answer") & (told["beats honest"] == "yes")]
-print(f"{(told['beats honest'] == 'yes').sum()} of {len(told)} hacks beat honest work or come within 0.01 of it;")
+wrong = told[(told.spoils == "answer") & (told["pays"] == "yes")]
+print(f"{(told['pays'] == 'yes').sum()} of {len(told)} hacks beat honest work or come within 0.01 of it;")
 print(f"{len(wrong)} of those are wrong or cannot be read. The first of these:")
-display(wrong.head(12).round(2))
+display(wrong.head(12).round(3))
 
 # %%
 plots.hack_figure(fooled, most=16)
@@ -885,7 +886,7 @@ if not trusted:
 # ## Watching a run
 #
 # No test finds every hole. So watch the training log for the signs: **the reward rises while accuracy falls**, or
-# **completions grow longer while accuracy is flat**. `find_hacking` looks for these over sliding windows, with trends
+# **completions grow longer while accuracy does not rise**. `find_hacking` looks for these over sliding windows, with trends
 # that do not mind single odd steps, and for a variance that has collapsed. First on a made-up log, of a model that
 # learns to pad.
 
@@ -923,6 +924,9 @@ columns = ["run", "length (steps)", "finding", "steps", "evidence"]
 display(pd.DataFrame(table, columns=columns).set_index("run"))
 
 # %% [markdown]
+# Most of the recorded runs learn well. `learning rate 0.0125` was broken on purpose, for chapter 6: when it earns nothing
+# any more, all rewards are equal, and the variance has collapsed.
+#
 # A finding is a reason to read the completions of those steps, not a proof. A run may write longer because it begins to
 # reason, and be right a little later. And no finding is no proof either: a monitor sees only what the log holds. With a
 # learned reward and no graded accuracy beside it, there is nothing to compare.

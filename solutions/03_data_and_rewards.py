@@ -64,7 +64,7 @@ print("letters:", LETTERS)
 # Capital or small letters make no difference, nor does white space (at the ends, or how much of it between words).
 # **Anything else is `None`**: `A, B` · `C` · `A) the cows` · `not B` · `A cow` · nothing at all.
 #
-# There are 2 to 26 options, all different, and `LETTERS` has a letter for each.
+# There are 2 to 26 options, all different and none of them a single letter, and `LETTERS` has a letter for each.
 
 
 # %% tags=["exercise"]

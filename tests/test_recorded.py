@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,12 +11,16 @@ import pandas as pd
 import pytest
 
 from course_lib.artifacts import REFERENCE, read_json
+from course_lib.assistant import Assistant
 from course_lib.models import load_model, load_tokenizer
 from course_lib.presets import Preset, get_preset
 from course_lib.report import pictures, read_run
+from course_lib.rollouts import EXAMPLES
 from course_lib.statistics import mcnemar_exact, wilson
 
 ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+REFERENCE_ADAPTER = str(REFERENCE / "toy_math/06_training/adapter")
 RUNS = sorted((ROOT / "recorded/laptop").glob("seed-*"))
 OTHER_TASKS = ("toy_choice", "toy_rubric")
 OTHER_RUNS = [run for task in OTHER_TASKS for run in sorted((ROOT / f"recorded/laptop-{task}").glob("seed-*"))]
@@ -30,6 +35,16 @@ def test_readme_is_in_sync():
         [sys.executable, "tools/write_readme.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_readmes_first_question_is_answered_as_promised():
+    asked = re.findall(r'-m course_lib ask (--checkpoint base )?"(.+)"$', README.read_text("utf-8"), re.MULTILINE)
+    row = EXAMPLES["number"][0]
+    assert asked[:2] == [("", row["question"]), ("--checkpoint base ", row["question"])]
+    trained, base = (Assistant(checkpoint).ask([row["question"]])[0] for checkpoint in (REFERENCE_ADAPTER, "base"))
+    assert trained.answer == row["answer"] and trained.well_formed
+    assert base.answer != row["answer"] and not base.reasoning
 
 
 def test_a_figure_of_other_data_is_noticed(tmp_path):

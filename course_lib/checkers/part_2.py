@@ -15,6 +15,8 @@ GROUPS = REWARDS[:4], REWARDS[4:]
 
 
 def _numbers(values: object, n: int) -> list[float]:
+    if any(getattr(value, "ndim", 0) or isinstance(value, list | tuple) for value in values):
+        raise Incorrect("You return a table with a row for each group: flatten it to one number per completion.")
     found = [float(value) for value in values]
     if len(found) != n:
         raise Incorrect(f"{n} rewards went in, {len(found)} advantages came out: one per completion.")

@@ -30,6 +30,13 @@ NOT_READ = (
     ("the cows and a dog", "two options are no answer"),
     ("I think the cows", "the whole text has to be the option's text"),
     ("thecows", "white space between words may be longer, not missing"),
+    *(
+        (text, "a letter is dressed as in the table, or not read")
+        for text in ("*B*", "(B", "B]", '"B"', "B,", "B!", "**B")
+    ),
+    *((f"{word} B", "the whole text has to be the letter") for word in ("option", "answer:", "final:")),
+    *((text, "the letter, one bracket and the text: `B) the cows`") for text in ("B. the cows", "(B) the cows")),
+    ("the cows.", "the option's text, without a sign behind it"),
     ("2", "options have letters, not numbers"),
     ("", "nothing at all is no answer"),
     (" \n", "nothing at all is no answer"),
@@ -167,6 +174,9 @@ def _judge_split(answer: Callable) -> None:
     _check_columns(answer, questions, found)
     _check_groups(answer)
     _check_chance(answer)
+    groups = [{"question": "What is the best title?", "group": f"text{i}.txt"} for i in range(1000)]
+    if _split(answer, groups, 50) == _split(answer, [{**row, "group": row["group"].upper()} for row in groups], 50):
+        raise Incorrect("Groups that differ in capital letters are different groups: take a group as it is.")
 
 
 def _check_shares(answer: Callable, questions: list[str], found: list[str]) -> None:

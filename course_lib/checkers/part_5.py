@@ -127,6 +127,11 @@ FINAL_LETTERS = {
     "all letters in one line": ("Final: ABCD", 0.0),
     "a word that begins with the letter": ("Final: Ben", 0.0),
     "a letter, then a word": ("Final: B, or not", 0.0),
+    "a letter, then more after a colon": ("Final: B: no, C", 0.0),
+    "a letter with another sign": ("Final: B!", 0.0),
+    "a tab in front of the letter": ("Final:\tB", 1.0),
+    "in small letters": ("final: B", 0.0),
+    "in bold from the start": ("**Final:** B", 0.0),
     "the letter of no option": ("Final: E", 0.0),
     "not at the start of a line": ("I say Final: B", 0.0),
     "nothing after it": ("Final:", 0.0),
@@ -149,6 +154,11 @@ FINAL_ADVICE = {
     "all letters in one line": _ONE_LETTER,
     "a word that begins with the letter": _ONE_LETTER,
     "a letter, then a word": _ONE_LETTER,
+    "a letter, then more after a colon": _ONE_LETTER,
+    "a letter with another sign": _ONE_LETTER,
+    "a tab in front of the letter": _DRESS,
+    "in small letters": "A final line starts with 'Final:'.",
+    "in bold from the start": "A final line starts with 'Final:'.",
     "not at the start of a line": "A final line starts with 'Final:'.",
     "no final line": "A letter elsewhere counts for nothing.",
 }
@@ -161,7 +171,7 @@ FINAL_ADVICE = {
     minutes=20,
     hints=(
         "Go through the lines of completion_text(completion) and keep those that start with 'Final:' once white space "
-        "is taken off. Only if there is exactly one, look at what follows. text.strip(' *()[].') takes signs off.",
+        "is taken off. Only if there is exactly one, look at what follows. text.strip(' \\t*()[].') takes signs off.",
         "For each row: the letters are 'ABCDEFGH'[:len(choices)]; raise ValueError if gold is not in list(letters) (in "
         "a string, '' would be found). finals = [line ...]; 1.0 if len(finals) == 1 and the stripped rest of "
         "finals[0], in upper case, == gold.",

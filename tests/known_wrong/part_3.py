@@ -248,6 +248,8 @@ def first_column(row, percent):
 
 WRONG = {
     "part_3.read_letter": [
+        ("any signs stripped", lambda t, o: reads(t.strip('"*()[]., '), o), "dressed as in the table"),
+        ("a word in front", lambda t, o: reads(re.sub(r"^(final|answer):\s*", "", t, flags=re.I), o), "the whole text"),
         ("first letter", first_letter, "instead of 'B'"),
         ("letter somewhere", letter_somewhere, "instead of"),
         ("letter as a word", letter_as_word, "two letters are no answer"),
@@ -274,6 +276,7 @@ WRONG = {
         ("the article as the letter", letter_first, "instead of"),
     ],
     "part_3.split_of": [
+        ("group in small letters", by_words(lambda text, percent: as_written(plain(text), percent)), "as it is"),
         ("not normalised", by_words(as_written), "normalise"),
         ("case only", by_words(only_lower), "spaces"),
         ("spaces only", by_words(only_spaces), "capital"),

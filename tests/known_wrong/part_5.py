@@ -42,7 +42,7 @@ def finals_of(completion):
 
 
 def bare(text):
-    return text.strip(" *()[].").upper()
+    return text.strip(" \t*()[].").upper()
 
 
 def checked(gold, choices):
@@ -74,6 +74,15 @@ def one(completion, gold, read=bare):
 
 def first_character(completions, answer, options, **columns):
     return [one(c, gold, lambda text: bare(text)[:1]) for c, gold in zip(completions, answer, strict=True)]
+
+
+def up_to_colon(completions, answer, options, **columns):
+    return [one(c, g, lambda line: bare(line.split(":")[0])) for c, g in zip(completions, answer, strict=True)]
+
+
+def any_case(completions, answer, options, **columns):
+    texts = [completion_text(c).replace("final:", "Final:") for c in completions]
+    return [one(c, g) for c, g in zip(texts, answer, strict=True)]
 
 
 def plain_only(completions, answer, options, **columns):
@@ -160,6 +169,8 @@ WRONG = {
         ("a stub beside a wrong attack", [lambda q: "<answer>0</answer>", finals, stub], "prefix_is_enough: only 0"),
     ],
     "part_5.final_letter": [
+        ("up to the next colon", up_to_colon, "more after a colon"),
+        ("any case in front", any_case, "in small letters"),
         ("any final line", any_line, "all letters, a line each: 1.0"),
         ("the last final line", last_line, "the right letter last, of two"),
         ("the first final line", first_line, "the right letter first, of two"),
