@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -99,7 +100,7 @@ def find_checkpoint(checkpoint: str, preset: Preset) -> Checkpoint:
     """The model that a name stands for (see ``Assistant``). Raises ``ModelFileError`` for a name of nothing."""
     if checkpoint == "base":
         return Checkpoint("base", preset.model, None, f"{preset.model}, without an adapter")
-    folder = trained_adapter(preset) if checkpoint == "trained" else Path(checkpoint).expanduser()
+    folder = trained_adapter(preset) if checkpoint == "trained" else Path(os.path.expanduser(checkpoint))
     for adapter in (folder, folder / "adapter", folder / "06_training/adapter"):
         if (adapter / "adapter_config.json").is_file():
             return _adapted(adapter, preset)

@@ -112,7 +112,7 @@ def asked_once(source: str) -> Iterator[None]:
 
     clients = [constants, *([sys.modules["datasets.config"]] if "datasets.config" in sys.modules else [])]
     before = [client.HF_HUB_OFFLINE for client in clients]
-    away = on_hub(source) and not any(before) and not within_reach()
+    away = on_hub(source) and not constants.HF_HUB_OFFLINE and not within_reach()
     for client, offline in zip(clients, before, strict=True):
         client.HF_HUB_OFFLINE = offline or away
     try:

@@ -125,6 +125,7 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
         ("./nowhere", "^./nowhere does not exist"),
         ("/not/there", "does not exist"),
         ("~/not-there", "does not exist"),
+        ("~no-such-user/x", "does not exist"),
         ("runs/laptop/06", "does not exist"),
     ],
 )

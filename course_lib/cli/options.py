@@ -41,14 +41,19 @@ def preset(name: str) -> Preset:
 
 def output_file(text: str) -> Path:
     """The type of an option that names a file to be written: said now, not when the work is done."""
-    path = Path(text).expanduser()
+    path, why = Path(text), ""
     try:
-        folder = next(parent for parent in path.absolute().parents if parent.exists())
-        why = "it is a folder" if path.is_dir() else "" if folder.is_dir() else f"{folder} is not a folder"
+        folder = next(place for place in (path.absolute().parent, *path.absolute().parents) if place.exists())
+        if path.is_dir():
+            why = "it is a folder"
+        elif not folder.is_dir():
+            why = f"{folder} is not a folder"
+        elif not os.access(folder, os.W_OK | os.X_OK):
+            why = "Permission denied"
     except OSError as error:
         why = error.strerror
-    if why or not os.access(folder, os.W_OK | os.X_OK):
-        raise ArgumentTypeError(f"{path} cannot be written ({why or 'Permission denied'}); name another file")
+    if why:
+        raise ArgumentTypeError(f"{path} cannot be written ({why}); name another file")
     return path
 
 
