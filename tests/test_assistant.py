@@ -182,6 +182,7 @@ def test_ask_prints_json(capsys, trained):
         ([" "], "", "the question is empty"),
         (["x" * 4001], "", "4001 characters"),
         (["-"], "  ", "the question is empty"),
+        (["--json", "Mia", "has"], "", "put the question in quotes"),
     ],
 )
 def test_a_question_is_checked_before_a_model_is_loaded(given, stdin, wrong, monkeypatch):
@@ -228,7 +229,7 @@ OTHERS = {
     "--preset": ("smoke", "preset laptop, not smoke"),
     "--strategy": ("creative", "strategy greedy, not creative"),
     "--seed": (7, "seed 0, not 7"),
-    "--domain": ("legal", "domain , not legal"),
+    "--domain": ("legal", "domain none, not legal"),
     "--checkpoint": ("base", "not base;"),
 }
 

@@ -30,9 +30,17 @@ def test_benchmark_measures_and_writes_every_answer(tmp_path, capsys):
     assert found["near"] >= found["accuracy"] and found["machine"]["torch"]
 
 
+def test_benchmark_of_a_rubric_has_a_score_and_no_near(capsys):
+    assert main(["benchmark", "--preset", "laptop-toy_rubric", "--num-samples", "3", "--max-tokens", "40"]) == 0
+    said = capsys.readouterr()
+    assert "\nscore " in said.out and "score: the share of the rubric that is met" in said.out
+    assert "\nnear " not in said.out and "ships with the course (toy_rubric); on " in said.err
+
+
 def test_evaluate_sets_base_against_trained(tmp_path, capsys):
     file = tmp_path / "evaluate.json"
-    assert main(["evaluate", "--checkpoint", TRAINED, "--num-samples", "8", "--output", str(file)]) == 0
+    run = str(REFERENCE / "toy_math")  # a run's folder will do
+    assert main(["evaluate", "--checkpoint", run, "--num-samples", "8", "--output", str(file)]) == 0
     found, said = read_json(file), capsys.readouterr().out
     pair = found["paired"]
     assert sum(pair[name] for name in ("fixed", "broken", "both_right", "both_wrong")) == found["n"] == 8
@@ -125,7 +133,8 @@ def test_report_of_a_recorded_run(tmp_path, capsys, ending):
         (["page", "--port", "0"], "--port: must be 1 to 65535, not 0"),
         (["page", "--port", "70000"], "--port: must be 1 to 65535, not 70000"),
         (["ask", "x", "--checkpoint", "trainedd"], "no folder 'trainedd'; give 'trained', 'base', a folder"),
-        (["ask", "x", "--checkpoint", "./nowhere"], "nowhere"),
+        (["page", "--checkpoint", "trainedd"], "no folder 'trainedd'"),
+        (["ask", "x", "--checkpoint", "./nowhere"], "./nowhere does not exist; give 'trained'"),
         (["ask", "x", "--device", "tpu"], "it may be cuda"),
         (["ask", "x", "--strategy", "bold"], "invalid choice: 'bold'"),
     ],

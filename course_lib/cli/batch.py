@@ -136,9 +136,10 @@ def check_same(path: Path, replies: list[dict], entries: list[dict], told: dict)
     """Raises ``DataError`` if the replies that are there are to other questions, or were made with other settings."""
     for number, (reply, entry) in enumerate(zip(replies, entries, strict=False), 1):
         for name, value in told.items():
-            if str(before := reply.get(name, "unknown")) != str(value):
+            before, now = str(reply.get(name, "unknown")), str(value)
+            if before != now:
                 mend = "give the same options, name another file, or delete it"
-                raise DataError(f"{path} was made with {name} {before}, not {value}; {mend}")
+                raise DataError(f"{path} was made with {name} {before or 'none'}, not {now or 'none'}; {mend}")
         if reply.get("question") != entry["question"]:
             raise DataError(f"{path} holds another question as its entry {number}; name another file, or delete it")
     if len(replies) > len(entries):

@@ -16,7 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from course_lib.assistant import find_checkpoint
     from course_lib.page import open_page
 
+    find_checkpoint(args.checkpoint, args.preset)  # before the first model is loaded
     open_page(args.preset, args.checkpoint, args.device, args.host, args.port)
     return 0
