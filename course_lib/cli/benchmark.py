@@ -9,8 +9,12 @@ from course_lib.cli import asking
 from course_lib.cli.options import add_output, whole
 
 MOST_SAMPLES = 10_000  # held-out problems: rates are sure within 1 % then
-LEGEND = """accuracy: right answers; near: within 10 % of the right number; format: written in the form that was asked \
-for, right or wrong"""
+LEGEND = {
+    "accuracy": "right answers",
+    "near": "within 10 % of the right number",
+    "format": "written in the form that was asked for, right or wrong",
+    "score": "the share of the rubric that is met",
+}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -67,12 +71,12 @@ def run(args: Namespace) -> int:
     if close is not None:
         found |= {"near": float(close.mean()), "near_interval": list(wilson(int(close.sum()), len(close)))}
     print(f"{len(rows)} held-out problems of {task}, {args.strategy}; rates with 95 % intervals")
-    for name in ("accuracy", "near", "format", "score"):
-        if found.get(name) is not None:
-            low, high = found[f"{name}_interval"]
-            print(f"{name:9} {100 * found[name]:5.1f} %  ({100 * low:.1f} to {100 * high:.1f})")
+    shown = [name for name in LEGEND if found.get(name) is not None]
+    for name in shown:
+        low, high = found[f"{name}_interval"]
+        print(f"{name:9} {100 * found[name]:5.1f} %  ({100 * low:.1f} to {100 * high:.1f})")
     print(f"length    {found['mean_length']:5.1f} tokens")
-    print(LEGEND + ("; score: the share of the rubric that is met" if "score" in found else ""))
+    print("; ".join(f"{name}: {LEGEND[name]}" for name in shown))
     if args.output:
         told = {"model": assistant.name, "task": task, "strategy": args.strategy, "seed": args.seed, "n": len(rows)}
         texts = table[["question", "gold", "completion", "correct", "well_formed"]].to_dict("records")
