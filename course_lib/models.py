@@ -62,9 +62,9 @@ def damaged_weights(folder: Path) -> Path | None:
 
 
 def _cannot_load(what: str, source: str, error: Exception) -> ModelFileError:
-    mend = ""
+    mend = "; copy or download it again, or name another folder"
     if damaged := damaged_weights(Path(source)):
-        return ModelFileError(f"{damaged} is damaged ({error}); copy or download it again, or name another folder")
+        return ModelFileError(f"{damaged} is damaged ({error}){mend}")
     if not Path(source).is_dir():
         mend = (
             "\nCheck the name and the network (HF_HUB_OFFLINE=1 forbids downloads). Gemma also needs its licence "
@@ -126,10 +126,12 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:
 
     if not (folder / "adapter_config.json").is_file():
         raise ModelFileError(f"{folder} holds no adapter; run chapter 6, or name another folder")
+    mend = "train it again (chapter 6), copy it again from where it came, or name another folder"
+    if not any((folder / f"adapter_model.{ending}").is_file() for ending in ("safetensors", "bin")):
+        raise ModelFileError(f"the adapter in {folder} cannot be loaded: adapter_model.safetensors is missing; {mend}")
     try:
         return PeftModel.from_pretrained(model, str(folder)).eval()
     except Exception as error:  # safetensors, JSON and size errors all mean the same to the reader
-        mend = "train it again (chapter 6), copy it again from where it came, or name another folder"
         if damaged := damaged_weights(folder):
             raise ModelFileError(f"{damaged} is damaged ({error}); {mend}") from error
         raise ModelFileError(f"the adapter in {folder} cannot be loaded: {error}; {mend}") from error
