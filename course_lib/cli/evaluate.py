@@ -34,10 +34,10 @@ def run(args: Namespace) -> int:
     preset = args.preset
     if args.num_samples is not None:
         preset = replace(preset, eval_problems=args.num_samples)
-    found = find_checkpoint(args.checkpoint, preset)
+    chosen = find_checkpoint(args.checkpoint, preset)
     if args.checkpoint == "base":
         raise SettingError("--checkpoint base would set the base model against itself; name another")
-    record = found.adapter.parent / "run.json" if found.adapter else None
+    record = chosen.adapter.parent / "run.json" if chosen.adapter else None
     trained_for = read_json(record) if record and record.is_file() else {"steps": None, "train_seconds": None}
     rows = load_rows(preset.task, "test", preset.eval_problems, path=preset.data or None)
     tables = []
