@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_lib.artifacts import Run, read_json
+from course_lib.artifacts import REFERENCE, Run, read_json
 from course_lib.coherence import block
 from course_lib.completions import is_well_formed, read_answer
 from course_lib.devices import pick_device
@@ -16,6 +18,7 @@ from course_lib.errors import DataError, ModelFileError
 from course_lib.evaluation import Completion, generate
 from course_lib.prompts import DEFAULT_STYLE, DEFAULT_TAGS, EOS_IDS, PromptStyle, build_prompt
 from course_lib.strategies import get_strategy
+from course_lib.validation import nearest
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -63,8 +66,10 @@ def trained_adapter(preset: Preset) -> Path:
 
 
 def check_question(question: str) -> str:
-    """The question without white space around it. Raises ``DataError`` when it is empty or far too long."""
+    """The question without white space around it. Raises ``DataError`` when it is empty, far too long or no text."""
     question = question.strip()
+    if any("\ud800" <= sign <= "\udfff" for sign in question):  # what Python makes of bytes that are not UTF-8
+        raise DataError("the question is not UTF-8")
     if not question:
         raise DataError("the question is empty")
     if len(question) > LONGEST_QUESTION:
@@ -72,30 +77,78 @@ def check_question(question: str) -> str:
     return question
 
 
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint's name stands for; nothing is loaded yet.
+
+    ``source`` is the base model, ``adapter`` its folder if there is one, ``about`` says in words what it is.
+    """
+
+    name: str
+    source: str
+    adapter: Path | None
+    about: str
+
+    @property
+    def fingerprint(self) -> str:
+        """The first digits of the SHA-256 of the adapter's weights; empty without an adapter."""
+        weights = self.adapter / "adapter_model.safetensors" if self.adapter else None
+        return sha256(weights.read_bytes()).hexdigest()[:12] if weights and weights.is_file() else ""
+
+
+def find_checkpoint(checkpoint: str, preset: Preset) -> Checkpoint:
+    """The model that a name stands for (see ``Assistant``). Raises ``ModelFileError`` for a name of nothing."""
+    if checkpoint == "base":
+        return Checkpoint("base", preset.model, None, f"{preset.model}, without an adapter")
+    folder = trained_adapter(preset) if checkpoint == "trained" else Path(os.path.expanduser(checkpoint))
+    for adapter in (folder, folder / "adapter", folder / "06_training/adapter"):
+        if (adapter / "adapter_config.json").is_file():
+            return _adapted(adapter, preset)
+    if (folder / "config.json").is_file():
+        return Checkpoint(checkpoint, str(folder), None, f"the model in {folder}")
+    if folder.exists():
+        raise ModelFileError(
+            f"{folder} holds neither a model (config.json) nor an adapter (adapter_config.json), and is no run's folder"
+        )
+    if checkpoint.startswith(("/", ".", "~")) or "\\" in checkpoint or checkpoint.count("/") > 1:
+        raise ModelFileError(f"{checkpoint} does not exist; give 'trained', 'base', another folder, or owner/name")
+    if "/" not in checkpoint and checkpoint != "tiny":
+        near = nearest(checkpoint, ("trained", "base"))
+        raise ModelFileError(f"no folder {checkpoint!r}; give 'trained', 'base', a folder, or owner/name{near}")
+    return Checkpoint(checkpoint, checkpoint, None, f"{checkpoint}, without an adapter")
+
+
+def _adapted(adapter: Path, preset: Preset) -> Checkpoint:
+    config = read_json(adapter / "adapter_config.json")
+    source = config.get("base_model_name_or_path") if isinstance(config, dict) else None
+    if not source:
+        raise ModelFileError(f"{adapter / 'adapter_config.json'} does not name its base model; name another folder")
+    whose = f"the adapter in {adapter}"
+    if adapter == Run(preset).root / "06_training/adapter":
+        whose = f"your own run's adapter, {adapter}"
+    elif adapter.is_relative_to(REFERENCE):
+        whose = f"the adapter that ships with the course ({adapter.relative_to(REFERENCE).parts[0]})"
+    return Checkpoint(str(adapter), source, adapter, f"{source} with {whose}")
+
+
 class Assistant:
     """A loaded model with its tokenizer.
 
     ``checkpoint``: ``"trained"`` (your own run's adapter, else the shipped one), ``"base"`` (no adapter), a folder
-    with an adapter, or a model folder or Hub name. Raises ``ModelFileError`` when nothing can be loaded from it.
+    with an adapter or a run's, a model folder or a Hub name. Raises ``ModelFileError`` when nothing can be loaded.
     """
 
     def __init__(self, checkpoint: str = "trained", preset: Preset | None = None, device: str = ""):
         from course_lib.models import load_adapter, load_model, load_tokenizer
         from course_lib.presets import get_preset
 
-        preset = preset or get_preset("laptop")
-        folder = trained_adapter(preset) if checkpoint == "trained" else Path(checkpoint).expanduser()
-        self.name, adapter, source = checkpoint, None, checkpoint
-        if (folder / "adapter_config.json").is_file():
-            adapter, source = folder, read_json(folder / "adapter_config.json")["base_model_name_or_path"]
-            self.name = str(folder)
-        elif checkpoint == "base":
-            source = preset.model
-        elif folder.exists() and not (folder / "config.json").is_file():
-            raise ModelFileError(f"{folder} holds neither a model (config.json) nor an adapter (adapter_config.json)")
-        model = load_model(source)
-        self.model: PreTrainedModel = (load_adapter(model, adapter) if adapter else model).to(pick_device(device))
-        self.tokenizer: PreTrainedTokenizerBase = load_tokenizer(source)
+        found = find_checkpoint(checkpoint, preset or get_preset("laptop"))
+        self.name, self.about = found.name, found.about
+        model = load_model(found.source)
+        if found.adapter:
+            model = load_adapter(model, found.adapter)
+        self.model: PreTrainedModel = model.to(pick_device(device))
+        self.tokenizer: PreTrainedTokenizerBase = load_tokenizer(found.source)
 
     def ask(self, questions: list[str], style: PromptStyle = DEFAULT_STYLE, kind: str = "number", **options):
         """One ``Reply`` per question. ``options`` go to ``evaluation.generate`` (strategy, max_new_tokens, seed, …)."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +102,24 @@ def within_reach() -> bool:
     except Exception:
         return False
     return True
+
+
+@contextmanager
+def asked_once(source: str) -> Iterator[None]:
+    """Inside, a Hub that does not answer is not asked again for a minute: what was downloaded before is taken, and what
+    was not fails at once, as with ``HF_HUB_OFFLINE=1``. Nothing is asked for a ``source`` that is a folder."""
+    from huggingface_hub import constants
+
+    clients = [constants, *([sys.modules["datasets.config"]] if "datasets.config" in sys.modules else [])]
+    before = [client.HF_HUB_OFFLINE for client in clients]
+    away = on_hub(source) and not constants.HF_HUB_OFFLINE and not within_reach()
+    for client, offline in zip(clients, before, strict=True):
+        client.HF_HUB_OFFLINE = offline or away
+    try:
+        yield
+    finally:
+        for client, offline in zip(clients, before, strict=True):
+            client.HF_HUB_OFFLINE = offline
 
 
 def _licence(model: str) -> Finding:

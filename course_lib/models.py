@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from course_lib.artifacts import DATA
 from course_lib.errors import ModelFileError
+from course_lib.hub import asked_once
 from course_lib.presets import Preset
 
 if TYPE_CHECKING:
@@ -47,8 +48,23 @@ def model_source(name: str) -> str:
     return name
 
 
+def damaged_weights(folder: Path) -> Path | None:
+    """The first file of weights in a folder that is no safetensors file."""
+    from safetensors import SafetensorError, safe_open
+
+    for file in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(file, "pt"):
+                pass
+        except (SafetensorError, OSError):
+            return file
+    return None
+
+
 def _cannot_load(what: str, source: str, error: Exception) -> ModelFileError:
-    mend = ""
+    mend = "; copy or download it again, or name another folder"
+    if damaged := damaged_weights(Path(source)):
+        return ModelFileError(f"{damaged} is damaged ({error}){mend}")
     if not Path(source).is_dir():
         mend = (
             "\nCheck the name and the network (HF_HUB_OFFLINE=1 forbids downloads). Gemma also needs its licence "
@@ -66,7 +82,8 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
 
     source = model_source(name)
     try:
-        return AutoTokenizer.from_pretrained(source, padding_side="left")
+        with asked_once(source):
+            return AutoTokenizer.from_pretrained(source, padding_side="left")
     except (OSError, ValueError) as error:
         raise _cannot_load("a tokenizer", source, error) from error
 
@@ -75,14 +92,16 @@ def load_model(
     name: str, dtype: str | torch.dtype = "float32", quantization_config: BitsAndBytesConfig | None = None
 ) -> PreTrainedModel:
     """A base model, ready for inference; in float32 unless another ``dtype`` is named."""
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # one bar per loaded model says nothing here
     source = model_source(name)
     try:
-        model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, quantization_config=quantization_config)
-    except (OSError, ValueError) as error:
+        with asked_once(source):
+            model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, quantization_config=quantization_config)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise _cannot_load("a model", source, error) from error
     return model.eval()
 
@@ -107,10 +126,15 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:
 
     if not (folder / "adapter_config.json").is_file():
         raise ModelFileError(f"{folder} holds no adapter; run chapter 6, or name another folder")
+    mend = "train it again (chapter 6), copy it again from where it came, or name another folder"
+    if not any((folder / f"adapter_model.{ending}").is_file() for ending in ("safetensors", "bin")):
+        raise ModelFileError(f"the adapter in {folder} cannot be loaded: adapter_model.safetensors is missing; {mend}")
     try:
         return PeftModel.from_pretrained(model, str(folder)).eval()
     except Exception as error:  # safetensors, JSON and size errors all mean the same to the reader
-        raise ModelFileError(f"the adapter in {folder} cannot be loaded: {error}") from error
+        if damaged := damaged_weights(folder):
+            raise ModelFileError(f"{damaged} is damaged ({error}); {mend}") from error
+        raise ModelFileError(f"the adapter in {folder} cannot be loaded: {error}; {mend}") from error
 
 
 def count_parameters(model) -> tuple[int, int]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 NEEDED = "torch transformers trl peft datasets accelerate huggingface_hub tokenizers safetensors numpy pandas".split()
+INSTALL = "pip install -r requirements.txt"
 BROKEN = {"trl": ("1.15.0", "does not run GRPO without a GPU")}
 GPUS = Path("/proc/driver/nvidia/gpus")  # one entry a GPU, whatever CUDA_VISIBLE_DEVICES hides
 MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container
@@ -43,8 +44,11 @@ def preflight(preset: Preset) -> list[Finding]:
     """All rows for one preset. Asks the network only if the preset needs the Hub; loads torch, but no model."""
     from course_lib.hub import hub_findings
 
-    machine = [python(), packages(), accelerator(), gpus(), precision(preset)]
-    rows = [*machine, memory(preset), disk(preset), *extras(preset), *hub_findings(preset)]
+    rows = [python(), packages()]
+    if broken := torch_row():
+        return [*rows, broken, Finding("what will run", "fail", f"{preset.name}, once this is mended: torch")]
+    rows += [accelerator(), gpus(), precision(preset), memory(preset), disk(preset)]
+    rows += [*extras(preset), *hub_findings(preset)]
     last = ahead(preset)
     if last.state != "fail" and (failed := [row.name for row in rows if row.state == "fail"]):
         last = Finding(last.name, "fail", f"{preset.name}, once this is mended: {', '.join(failed)}")
@@ -93,15 +97,14 @@ def packages() -> Finding:
             continue
         if here[name] != wanted.get(name, here[name]):
             other.append(f"{name} {here[name]} (pinned: {wanted[name]})")
-    install = "pip install -r requirements.txt"
     if lacking := [name for name in missing if name in NEEDED]:
-        return Finding("packages", "fail", f"missing: {', '.join(lacking)}", install)
+        return Finding("packages", "fail", f"missing: {', '.join(lacking)}", INSTALL)
     for name, (bad, why) in BROKEN.items():
         if here.get(name) == bad:
-            return Finding("packages", "fail", f"{name} {bad} {why}", install)
+            return Finding("packages", "fail", f"{name} {bad} {why}", INSTALL)
     if missing or other:
         found = "; ".join([*other, *(f"{name} is missing" for name in missing)])
-        return Finding("packages", "warn", found, f"this may work; if it does not: {install}")
+        return Finding("packages", "warn", found, f"this may work; if it does not: {INSTALL}")
     if not wanted:
         return Finding("packages", "warn", "the pinned versions are not to be found", "install course_lib with pip")
     return Finding("packages", "ok", f"all {len(wanted)} as pinned")
@@ -118,6 +121,14 @@ def extras(preset: Preset) -> list[Finding]:
         todo = f"pip install {' '.join(missing)}, or leave the setting that asks for it"
         return [Finding("extras", "fail", f"missing: {', '.join(missing)}", todo)]
     return [Finding("extras", "ok", ", ".join(wanted))] if wanted else []
+
+
+def torch_row() -> Finding | None:
+    """Only where torch cannot be imported: nothing else can be told then."""
+    try:
+        import torch  # noqa: F401
+    except (ImportError, OSError) as error:  # OSError: one of its libraries
+        return Finding("torch", "fail", f"cannot be imported: {error}", INSTALL)
 
 
 def accelerator() -> Finding:

@@ -53,8 +53,8 @@ def test_every_field_is_an_option(capsys):
         (["train", "--steps"], "argument --steps: expected one argument"),
         (["train", "--steps", "1.5"], "--steps: steps must be a whole number, not '1.5'"),
         (["train", "--load-in-4bit", "maybe"], "--load-in-4bit: load_in_4bit must be true or false"),
-        (["train", "--seed", "-1"], "the seed must be 0 or more"),
-        (["train", "--seed", "x"], "invalid int value"),
+        (["train", "--seed", "-1"], "--seed: must be 0 to 4294967295, not -1"),
+        (["train", "--seed", "x"], "--seed: must be a whole number, not 'x'"),
         (["train", "--preset", "t5"], "unknown preset 't5'"),
         (["train", "--accumulation", "3"], "choose an accumulation that divides 64"),
         (["train", "--config", "none.yaml"], "none.yaml cannot be read"),
@@ -131,6 +131,27 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, monkeypatch, caps
     monkeypatch.setenv("COURSE_RUNS", str(tmp_path / "file"))
     assert main(["train", "--preset", "smoke"]) == 2
     assert "set COURSE_RUNS" in capsys.readouterr().err and (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_model_out_of_reach_leaves_nothing_behind(tmp_path, capsys, offline, made_data):
+    assert main(["train", "--preset", "t4"]) == 2
+    assert "google/gemma-3-1b-it" in capsys.readouterr().err and not (tmp_path / "runs").exists()
+
+
+def test_a_python_without_the_packages_is_told_what_to_do():
+    """-S leaves out everything that pip installed."""
+    for command in (["ask", "x"], ["train"], ["doctor"], ["benchmark"], ["presets"]):
+        code = f"import sys; from course_lib.cli import main; sys.exit(main({command}))"
+        done = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+        assert f"is not installed for this Python ({sys.executable}): run `make setup`, then" in done.stderr
+        assert f".venv/bin/python -m course_lib {command[0]}" in done.stderr
+
+
+def test_a_slip_in_the_course_itself_is_not_hidden(monkeypatch):
+    monkeypatch.setitem(sys.modules, "course_lib.cli.presets", None)
+    with pytest.raises(ModuleNotFoundError, match="course_lib"):
+        main(["presets"])
 
 
 @pytest.mark.slow

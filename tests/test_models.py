@@ -111,7 +111,10 @@ def test_a_folder_without_a_model_and_a_folder_without_an_adapter_are_named(tmp_
     with pytest.raises(ModelFileError, match="holds no adapter"):
         models.load_adapter(model, tmp_path)
     (tmp_path / "adapter_config.json").write_text("{")
-    with pytest.raises(ModelFileError, match="cannot be loaded"):
+    with pytest.raises(ModelFileError, match="cannot be loaded: adapter_model.safetensors is missing; train it again"):
+        models.load_adapter(model, tmp_path)
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"half")
+    with pytest.raises(ModelFileError, match="adapter_model.safetensors is damaged"):
         models.load_adapter(model, tmp_path)
 
 

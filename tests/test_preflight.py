@@ -328,6 +328,45 @@ def test_a_hub_that_hangs_is_left_alone(monkeypatch):
     assert started
 
 
+def test_a_hub_out_of_reach_is_asked_once(tmp_path):
+    """Nobody listens at that address; by itself the Hub's client would try again for a minute."""
+    env = os.environ | {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "hf")}
+    env |= {"COURSE_DATA": ""}
+    for command, wanted in (
+        (["ask", "x", "--checkpoint", "owner/name"], "cannot load a model from owner/name"),
+        (["train", "--preset", "t4"], "cannot load a tokenizer from google/gemma-3-1b-it"),
+    ):
+        began = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-m", "course_lib", *command], cwd=tmp_path, capture_output=True, text=True,
+            check=False, env=env,
+        )  # fmt: skip
+        assert done.returncode == 2 and wanted in done.stderr.splitlines()[-1], done.stderr
+        assert time.monotonic() - began < 40 and not (tmp_path / "runs").exists()
+
+
+def test_what_lies_on_this_machine_asks_no_hub(monkeypatch, tmp_path):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(hub, "within_reach", lambda: pytest.fail("asked the network"))
+    for source in ("tiny", str(tmp_path)):
+        with hub.asked_once(source):
+            assert not constants.HF_HUB_OFFLINE
+    monkeypatch.setattr(hub, "within_reach", lambda: False)
+    with hub.asked_once("owner/name"):
+        assert constants.HF_HUB_OFFLINE
+    assert not constants.HF_HUB_OFFLINE
+
+
+def test_a_missing_torch_is_a_row(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert main(["doctor", "--preset", "smoke"]) == 1
+    said = capsys.readouterr().out
+    assert "\nfail  torch          cannot be imported" in said and "pip install -r requirements.txt" in said
+    assert "fail  what will run  smoke, once this is mended: torch" in said
+
+
 def test_the_json_of_the_doctor_has_every_row(capsys):
     assert main(["doctor", "--preset", "smoke", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)

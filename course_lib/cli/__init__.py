@@ -50,17 +50,26 @@ def usage() -> str:
     return "\n".join(["usage: python -m course_lib COMMAND [...]", "", *lines, "", "COMMAND --help says more."])
 
 
+def failed(message: str) -> int:
+    """One line on stderr, and the exit code."""
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns 0, what the command returns, 2 for what cannot be used, 130 for Ctrl-C."""
     name, *rest = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     if name in ("-h", "--help"):
         print(usage())
         return 0
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a sign that the terminal cannot show is no reason to stop
     try:
         if name not in COMMANDS:
             raise SettingError(f"unknown command {name!r}; choose one of: {', '.join(COMMANDS)}")
         command = importlib.import_module(f"course_lib.cli.{name.replace('-', '_')}")
-        parser = Parser(prog=f"python -m course_lib {name}", description=COMMANDS[name].capitalize() + ".")
+        about = COMMANDS[name]
+        parser = Parser(prog=f"python -m course_lib {name}", description=f"{about[0].upper()}{about[1:]}.")
         command.add_arguments(parser)
         args = parser.parse_args(rest)
         if device := getattr(args, "device", ""):
@@ -71,8 +80,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (CourseError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return failed(str(error))
+    except ModuleNotFoundError as error:
+        if not error.name or error.name.partition(".")[0] == "course_lib":
+            raise  # a slip in the course itself
+        again = f"run `make setup`, then .venv/bin/python -m course_lib {name}"
+        return failed(f"{error.name} is not installed for this Python ({sys.executable}): {again}")
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
         return 130

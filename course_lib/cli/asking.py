@@ -7,34 +7,43 @@ import sys
 import textwrap
 
 from course_lib.assistant import Assistant, Reply
-from course_lib.cli.presets import find
+from course_lib.cli.options import LONGEST_COMPLETION, add_device, add_preset, add_seed, whole
 from course_lib.prompts import DOMAINS, SHOTS, PromptStyle
 from course_lib.strategies import STRATEGIES
 
+KNOWS = "The model that ships with the course is tiny: it knows word problems of three to five steps, and nothing else."
+
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which model, on which device, asked how."""
+    """Which model, on which device, how long and with which seed."""
     parser.add_argument(
         "--checkpoint",
         default="trained",
-        help="'trained' (your own run's adapter, else the one that ships), 'base', an adapter's or a model's folder, "
-        "or a Hub name (default: %(default)s)",
+        help="'trained' (your own run's adapter, else the one that ships), 'base', the folder of an adapter, a run or "
+        "a model, or a Hub name, owner/name (default: %(default)s)",
     )
+    add_preset(parser, about="a preset or a config file: its adapter and sizes")
+    add_device(parser)
     parser.add_argument(
-        "--preset", default="laptop", help="a preset or a config file: its adapter and sizes (default: %(default)s)"
+        "--max-tokens",
+        type=whole(1, LONGEST_COMPLETION),
+        help="longest completion (default: as the preset trains)",
     )
-    parser.add_argument("--device", default="", help="cpu, cuda or mps (default: the best there is)")
+    add_seed(parser)
+
+
+def add_asking_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which model, and asked how."""
+    add_model_arguments(parser)
     parser.add_argument("--strategy", default="greedy", choices=tuple(STRATEGIES), help="default: %(default)s")
     parser.add_argument("--domain", choices=tuple(DOMAINS), help="a sentence that sets the scene")
     parser.add_argument("--shots", type=int, default=0, choices=SHOTS, help="worked examples in front of the question")
-    parser.add_argument("--max-tokens", type=int, help="longest completion (default: as the preset trains)")
-    parser.add_argument("--seed", type=int, default=0, help="of the sampling (default: %(default)s)")
 
 
 def load(args: argparse.Namespace) -> Assistant:
     """The assistant that the options name. Says on stderr what it is."""
-    assistant = Assistant(args.checkpoint, find(args.preset), args.device)
-    print(f"model: {assistant.name}, on {assistant.model.device}", file=sys.stderr)
+    assistant = Assistant(args.checkpoint, args.preset, args.device)
+    print(f"model: {assistant.about}; on {assistant.model.device}", file=sys.stderr)
     return assistant
 
 
@@ -42,11 +51,14 @@ def style_of(args: argparse.Namespace) -> PromptStyle:
     return PromptStyle(shots=args.shots, domain=args.domain)
 
 
+def sizes_of(args: argparse.Namespace) -> dict:
+    """The options for ``evaluation.generate`` that any measurement has."""
+    return {"max_new_tokens": args.max_tokens or args.preset.max_completion_length, "seed": args.seed}
+
+
 def options_of(args: argparse.Namespace) -> dict:
     """The options for ``Assistant.ask`` and ``stream``."""
-    preset = find(args.preset)
-    longest = args.max_tokens or preset.max_completion_length
-    return {"kind": preset.kind, "strategy": args.strategy, "max_new_tokens": longest, "seed": args.seed}
+    return {"kind": args.preset.kind, "strategy": args.strategy, **sizes_of(args)}
 
 
 def bold(text: str) -> str:

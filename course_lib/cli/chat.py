@@ -1,7 +1,7 @@
 """Talk to the model: one question a line, the reply as it is written.
 
-Each question stands alone: the model was trained on single questions and remembers nothing. Ctrl-C stops a reply,
-Ctrl-D or /quit ends the chat, /help lists the commands.
+Each question stands alone: the model was trained on single questions and remembers nothing. Ctrl-C stops a reply
+or clears the line, Ctrl-D or /quit ends the chat, /help lists the commands.
 """
 
 from __future__ import annotations
@@ -9,20 +9,23 @@ from __future__ import annotations
 import argparse
 import sys
 
-from course_lib.assistant import Assistant
+from course_lib.assistant import Assistant, check_question
 from course_lib.cli import asking
-from course_lib.errors import CourseError
+from course_lib.errors import CourseError, DataError
 from course_lib.prompts import DOMAINS, PromptStyle
 from course_lib.strategies import STRATEGIES
 
-COMMANDS = f"""/strategy NAME   one of: {", ".join(tuple(STRATEGIES))}
+HELP = f"""/strategy NAME   one of: {", ".join(STRATEGIES)}
 /domain NAME     one of: {", ".join(DOMAINS)}; /domain alone for none
 /example         a question that the model knows the kind of
-/quit            end the chat"""
+/help            this list
+/quit or /exit   end the chat, as Ctrl-D does
+Ctrl-C           stop a reply, or clear the line"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    asking.add_model_arguments(parser)
+    parser.description = f"{parser.description} {asking.KNOWS}"
+    asking.add_asking_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -45,15 +48,19 @@ class Chat:
                 line = input("> " if sys.stdin.isatty() else "").strip()
             except EOFError:
                 return
+            except UnicodeDecodeError as error:
+                raise DataError("the questions are not UTF-8") from error
             except KeyboardInterrupt:
-                print()
-                return
-            if line == "/quit":
+                if not sys.stdin.isatty():
+                    raise
+                print("\n(Ctrl-D or /quit ends the chat)")
+                continue
+            if line in ("/quit", "/exit"):
                 return
             if not line:
                 continue
             try:
-                self.command(line) if line.startswith("/") else self.answer(line)
+                self.command(line) if line.startswith("/") else self.answer(line, echo=not sys.stdin.isatty())
             except CourseError as error:
                 print(error)
 
@@ -62,19 +69,27 @@ class Chat:
 
         name, _, value = line.partition(" ")
         value = value.strip()
-        if name == "/strategy" and value in tuple(STRATEGIES):
+        if name == "/strategy" and value in STRATEGIES:
             self.options["strategy"] = value
+            print(f"strategy: {value}")
         elif name == "/domain" and value in ("", *DOMAINS):
             self.style = PromptStyle(shots=self.style.shots, domain=value or None)
+            print(f"domain: {value or 'none'}")
+        elif name in ("/strategy", "/domain"):
+            known = STRATEGIES if name == "/strategy" else DOMAINS
+            print(f"unknown {name[1:]} {value!r}; one of: {', '.join(known)}")
         elif name == "/example":
-            question = EXAMPLES[self.options["kind"]][0]["question"]
-            print(question)
-            self.answer(question)
+            self.answer(EXAMPLES[self.options["kind"]][0]["question"], echo=True)
+        elif name == "/help":
+            print(HELP)
         else:
-            print(COMMANDS)
+            print(f"unknown command {name}; /help lists them")
 
-    def answer(self, question: str) -> None:
-        """Print the reply piece by piece; Ctrl-C stops it."""
+    def answer(self, question: str, echo: bool = False) -> None:
+        """Print the reply piece by piece, after the question where it was not typed; Ctrl-C stops it."""
+        question = check_question(question)
+        if echo:
+            print(f"> {question}")
         shown, reply = "", None
         seed = self.options["seed"] + self.asked  # the same question twice may get another reply
         self.asked += 1

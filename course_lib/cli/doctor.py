@@ -6,18 +6,17 @@ import json
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 
-from course_lib.cli.presets import find
+from course_lib.cli.options import add_preset
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--preset", default="auto", help="what is to run: a preset or a config file (default: auto)")
+    add_preset(parser, "auto", "what is to run: a preset or a config file")
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
 
 
 def run(args: Namespace) -> int:
-    preset = find(args.preset)
     from course_lib.preflight import as_text, preflight
 
-    rows = preflight(preset)
+    rows = preflight(args.preset)
     print(json.dumps([asdict(row) for row in rows], indent=1) if args.json else as_text(rows))
     return int(any(row.state == "fail" for row in rows))

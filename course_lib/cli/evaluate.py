@@ -4,39 +4,46 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from dataclasses import replace
-from pathlib import Path
 
-from course_lib.cli.presets import find
+from course_lib.cli.benchmark import MOST_SAMPLES
+from course_lib.cli.options import add_device, add_output, add_preset, add_seed, whole
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--preset", default="laptop", help="a preset or a config file (default: %(default)s)")
-    parser.add_argument("--checkpoint", default="trained", help="an adapter's folder (default: the preset's own)")
-    parser.add_argument("--num-samples", type=int, help="held-out problems (default: as the preset says)")
-    parser.add_argument("--device", default="")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write the results as JSON")
+    add_preset(parser)
+    parser.add_argument(
+        "--checkpoint", default="trained", help="an adapter's or a run's folder (default: the preset's own)"
+    )
+    parser.add_argument(
+        "--num-samples", type=whole(1, MOST_SAMPLES), help="held-out problems (default: as the preset says)"
+    )
+    add_device(parser)
+    add_seed(parser)
+    add_output(parser)
 
 
 def run(args: Namespace) -> int:
     from course_lib.artifacts import read_json, write_json
-    from course_lib.assistant import Assistant, trained_adapter
+    from course_lib.assistant import Assistant, find_checkpoint
+    from course_lib.errors import SettingError
     from course_lib.evaluation import measure, results
     from course_lib.models import machine
     from course_lib.summary import paired_sentence, results_table
     from course_lib.tasks import load_rows
 
-    preset = find(args.preset)
+    preset = args.preset
     if args.num_samples is not None:
         preset = replace(preset, eval_problems=args.num_samples)
-    folder = trained_adapter(preset) if args.checkpoint == "trained" else Path(args.checkpoint)
-    record = folder.parent / "run.json"
-    trained_for = read_json(record) if record.is_file() else {"steps": None, "train_seconds": None}
+    chosen = find_checkpoint(args.checkpoint, preset)
+    if args.checkpoint == "base":
+        raise SettingError("--checkpoint base would set the base model against itself; name another")
+    record = chosen.adapter.parent / "run.json" if chosen.adapter else None
+    trained_for = read_json(record) if record and record.is_file() else {"steps": None, "train_seconds": None}
     rows = load_rows(preset.task, "test", preset.eval_problems, path=preset.data or None)
     tables = []
-    for checkpoint in ("base", str(folder)):
+    for checkpoint in ("base", args.checkpoint):
         assistant = Assistant(checkpoint, preset, args.device)
-        print(f"measuring {assistant.name} on {len(rows)} problems of {preset.task}")
+        print(f"measuring {assistant.about}, on {len(rows)} problems of {preset.task}")
         tables.append(measure(assistant.model, assistant.tokenizer, rows, preset, args.seed))
     found = results(preset, args.seed, trained_for["steps"], trained_for["train_seconds"], *tables)
     print(f"\n{results_table(found)}\n\n{paired_sentence(found)}")

@@ -9,17 +9,20 @@ import argparse
 import textwrap
 
 from course_lib.cli import asking
+from course_lib.cli.options import add_device, add_seed, whole
 
+GROUP_SIZE = 8
+FOR_LIVE = ("group_size", "checkpoint", "device", "seed")
 SCALE = 8  # characters of a bar for one standard deviation
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--live", action="store_true", help="sample the completions from the model")
-    parser.add_argument("--group-size", type=int, default=8, help="completions to sample (default: %(default)s)")
+    parser.add_argument("--group-size", type=whole(2), help=f"completions to sample (default: {GROUP_SIZE})")
     parser.add_argument("--task", default="toy_math", choices=("toy_math", "toy_choice", "toy_rubric"))
-    parser.add_argument("--checkpoint", default="base", help="the model to sample from (default: %(default)s)")
-    parser.add_argument("--device", default="")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--checkpoint", help="the model to sample from (default: base)")
+    add_device(parser, None)
+    add_seed(parser, None)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -29,8 +32,9 @@ def run(args: argparse.Namespace) -> int:
     from course_lib.rewards import get_suite
     from course_lib.rollouts import EXAMPLES
 
-    if args.group_size < 2:
-        raise SettingError("--group-size must be 2 or more: an advantage compares the completions of a group")
+    given = [name for name in FOR_LIVE if getattr(args, name) is not None]
+    if given and not args.live:
+        raise SettingError(f"--{given[0].replace('_', '-')} needs --live: without it nothing is sampled")
     preset = get_preset("laptop", task=args.task)
     row, rollouts = EXAMPLES[preset.kind]
     texts, ended = list(rollouts.values()), None
@@ -61,15 +65,15 @@ def sample(args: argparse.Namespace, preset, row: dict):
     from course_lib.evaluation import generate
     from course_lib.prompts import build_prompt
 
-    assistant = Assistant(args.checkpoint, preset, args.device)
+    assistant = Assistant(args.checkpoint or "base", preset, args.device or "")
     prompt = build_prompt(row["question"], kind=preset.kind, options=row.get("options"), style=preset.style)
     return generate(
         assistant.model,
         assistant.tokenizer,
-        [prompt] * args.group_size,
+        [prompt] * (args.group_size or GROUP_SIZE),
         "sampled",
         max_new_tokens=preset.max_completion_length,
-        seed=args.seed,
+        seed=args.seed or 0,
     )
 
 
@@ -80,9 +84,10 @@ def lesson(advantages) -> str:
             "All rewards are equal, so every advantage is 0: this group teaches nothing. That happens with questions "
             "that are too easy or too hard, with too low a temperature, and with rewards that do not tell apart."
         )
-    best = advantages.to_numpy().argmax() + 1
+    best = [str(number) for number, value in enumerate(advantages, 1) if advantages.max() - value < 1e-6]
+    gains = "completion {} gains" if len(best) == 1 else "completions {} gain"
     return (
         "4. The update makes every token of a completion with + likelier and every token with - less likely, by the "
         "same amount all through the completion. The ratio to the policy that sampled is clipped, so that one batch "
-        f"cannot pull too far. Here completion {best} gains most. Chapter 2 writes the loss by hand."
+        f"cannot pull too far. Here {gains.format(' and '.join(best))} most. Chapter 2 writes the loss by hand."
     )

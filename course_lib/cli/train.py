@@ -8,6 +8,7 @@ from argparse import SUPPRESS, ArgumentParser, Namespace
 from pathlib import Path
 
 from course_lib.artifacts import Run, runs_dir
+from course_lib.cli.options import whole
 from course_lib.cli.presets import differences
 from course_lib.config import KINDS, build, from_text, read_config
 from course_lib.errors import SettingError
@@ -17,7 +18,9 @@ from course_lib.presets import Preset, get_preset
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="JSON or YAML: the fields to change, or a whole preset")
     parser.add_argument("--preset", metavar="NAME", help="where to start from (default: $COURSE_PRESET, else laptop)")
-    parser.add_argument("--seed", type=int, default=0, help="of the problems' order and of sampling (default: 0)")
+    parser.add_argument(
+        "--seed", type=whole(0, 2**32 - 1), default=0, help="of the problems' order and of sampling (default: 0)"
+    )
     parser.add_argument("--output", metavar="DIR", help="where to write (default: runs/<name>/06_training)")
     parser.add_argument("--dry-run", action="store_true", help="print what would run, and stop")
     group = parser.add_argument_group("fields of the preset")
@@ -59,17 +62,13 @@ def plan(base: Preset, preset: Preset, seed: int, folder: Path) -> str:
 
 
 def run(args: Namespace) -> int:
-    if args.seed < 0:
-        raise SettingError(f"the seed must be 0 or more, not {args.seed}")
     base, preset = settings(args)
     folder = Path(args.output) if args.output else runs_dir() / preset.name / "06_training"
     print(plan(base, preset, args.seed, folder), flush=True)
     if args.dry_run:
         return 0
-    if not args.output:
-        Run(preset).chapter("06_training")  # which says what to do where it cannot be written
     try:
-        _train(preset, args.seed, folder)
+        _train(preset, args.seed, folder, not args.output)
     except KeyboardInterrupt:
         again = shlex.join(["python", "-m", "course_lib", *sys.argv[1:]])
         print(f"\nInterrupted. The same command goes on from the last checkpoint: {again}", file=sys.stderr)
@@ -77,14 +76,18 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _train(preset: Preset, seed: int, folder: Path) -> None:
+def _train(preset: Preset, seed: int, folder: Path, own: bool) -> None:
     from course_lib.backends import start_backend
 
     start_backend(preset)  # before TRL is imported
+    from course_lib.models import load_tokenizer
     from course_lib.rewards import get_suite
     from course_lib.tasks import preset_rows
     from course_lib.training import train
 
     rows = preset_rows(preset, seed)["train"]
+    load_tokenizer(preset.model)  # a model that is out of reach leaves nothing behind
+    if own:
+        Run(preset).chapter("06_training")  # which says what to do where it cannot be written
     result = train(preset, get_suite(preset.suite_name), rows, folder, seed)
     print(f"{result.steps} steps in {result.train_seconds:.0f} s; adapter: {result.adapter}, log: {result.log}")

@@ -140,8 +140,11 @@ class Source:
     def _read_hub(self, part: str, config: str | None) -> list[Record]:
         from datasets import load_dataset
 
+        from course_lib.hub import asked_once  # here, since it reads presets, which read tasks
+
         try:
-            rows = load_dataset(self.hub, config, split=part)
+            with asked_once(self.hub):
+                rows = load_dataset(self.hub, config, split=part)
         except Exception as error:  # the Hub's errors are many: offline, not found, time-out ...
             raise DataError(
                 f"{self.hub} could not be loaded from the Hub ({type(error).__name__}). {self.mend}"
