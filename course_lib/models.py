@@ -100,7 +100,12 @@ def load_model(
     source = model_source(name)
     try:
         with asked_once(source):
-            model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, quantization_config=quantization_config)
+            model = AutoModelForCausalLM.from_pretrained(
+                source,
+                dtype=dtype,
+                quantization_config=quantization_config,
+                use_safetensors=True,  # a pickle may run anything
+            )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise _cannot_load("a model", source, error) from error
     return model.eval()
@@ -127,7 +132,7 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:
     if not (folder / "adapter_config.json").is_file():
         raise ModelFileError(f"{folder} holds no adapter; run chapter 6, or name another folder")
     mend = "train it again (chapter 6), copy it again from where it came, or name another folder"
-    if not any((folder / f"adapter_model.{ending}").is_file() for ending in ("safetensors", "bin")):
+    if not (folder / "adapter_model.safetensors").is_file():  # PEFT would take a pickle instead
         raise ModelFileError(f"the adapter in {folder} cannot be loaded: adapter_model.safetensors is missing; {mend}")
     try:
         return PeftModel.from_pretrained(model, str(folder)).eval()

@@ -102,7 +102,9 @@ def train_reward_model(
 
     set_seed(seed)  # the head starts from random numbers
     source = model_source(model)
-    classifier = AutoModelForSequenceClassification.from_pretrained(source, num_labels=1, dtype=torch.float32)
+    classifier = AutoModelForSequenceClassification.from_pretrained(
+        source, num_labels=1, dtype=torch.float32, use_safetensors=True
+    )
     config = RewardConfig(
         output_dir=str(checkpoints),
         max_steps=steps,
@@ -163,7 +165,9 @@ def load_reward(folder: Path) -> Reward:
         raise ModelFileError(f"{folder} holds no whole reward model; train it first")
     scale = read_json(folder / SCALE_FILE)
     try:
-        classifier = AutoModelForSequenceClassification.from_pretrained(str(folder), dtype=torch.float32)
+        classifier = AutoModelForSequenceClassification.from_pretrained(
+            str(folder), dtype=torch.float32, use_safetensors=True
+        )
         tokenizer = AutoTokenizer.from_pretrained(str(folder))
     except Exception as error:  # safetensors, JSON and size errors all mean the same to the reader
         raise ModelFileError(f"the reward model in {folder} cannot be loaded: {error}") from error

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import pickle
 import random
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors import safe_open
 
 from course_lib import models
+from course_lib.artifacts import REFERENCE
 from course_lib.errors import ModelFileError
 from course_lib.presets import get_preset
 from course_lib.prompts import EOS_IDS, build_prompt
+
+ADAPTER = REFERENCE / "toy_math/06_training/adapter"
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +121,26 @@ def test_a_folder_without_a_model_and_a_folder_without_an_adapter_are_named(tmp_
     (tmp_path / "adapter_model.safetensors").write_bytes(b"half")
     with pytest.raises(ModelFileError, match="adapter_model.safetensors is damaged"):
         models.load_adapter(model, tmp_path)
+
+
+def test_a_pickle_is_never_read(tmp_path, model):
+    """Weights in PyTorch's old form run whatever they hold when they are unpickled; here they are not even opened."""
+
+    class Trap:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "sprung",))
+
+    for folder, name in (("model", "pytorch_model.bin"), ("adapter", "adapter_model.bin")):
+        shutil.copytree(models.TINY if folder == "model" else ADAPTER, tmp_path / folder)
+        for weights in (tmp_path / folder).glob("*.safetensors"):
+            weights.unlink()
+        with open(tmp_path / folder / name, "wb") as file:
+            pickle.dump({"weight": Trap()}, file)
+    with pytest.raises(ModelFileError, match="safetensors"):
+        models.load_model(str(tmp_path / "model"))
+    with pytest.raises(ModelFileError, match="adapter_model.safetensors is missing"):
+        models.load_adapter(model, tmp_path / "adapter")
+    assert not (tmp_path / "sprung").exists()
 
 
 def test_lora_sits_on_all_seven_projections_and_starts_as_the_base_model(model, tokenizer):
