@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from html import escape
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -18,19 +19,21 @@ if TYPE_CHECKING:
     import gradio as gr
 
 NO_DOMAIN = "none"
+CSS = ".told pre { white-space: pre-wrap; overflow-wrap: anywhere; }"
+# without a run history: it would keep questions and answers in the browser
+LAUNCH = {"share": False, "inbrowser": False, "run_history": False, "css": CSS}
 
 
-def messages(question: str, reply: Reply | None) -> list[dict]:
-    """A reply as chat messages: the question, the reasoning under a title that unfolds it, the answer."""
-    told = [{"role": "user", "content": question}]
-    if reply is None:
-        return told
-    if reply.answer is None and reply.reasoning is None:
-        return [*told, {"role": "assistant", "content": reply.text or "…"}]
-    if reply.reasoning:
-        title = {"title": "Reasoning", "status": "done"}
-        told.append({"role": "assistant", "content": reply.reasoning.strip(), "metadata": title})
-    return [*told, {"role": "assistant", "content": reply.answer or "(no answer that can be read)"}]
+def column(title: str, question: str = "", reply: Reply | None = None) -> str:
+    """One column as HTML. What was asked and written is escaped: it shows as text, and nothing in it is fetched."""
+    told = f"<pre>{escape(question)}</pre>" if question else ""
+    if reply and not reply.answer:  # what cannot be told apart is shown as it is
+        told += f"<pre>{escape(reply.text) or '…'}</pre>"
+    elif reply:
+        if reply.reasoning:
+            told += f"<details><summary>Reasoning</summary><pre>{escape(reply.reasoning.strip())}</pre></details>"
+        told += f"<pre>{escape(reply.answer)}</pre>"
+    return f'<section role="log" aria-label="{escape(title)}"><h2>{escape(title)}</h2>{told}</section>'
 
 
 def build_page(assistants: dict[str, Assistant], preset: Preset) -> gr.Blocks:
@@ -39,14 +42,14 @@ def build_page(assistants: dict[str, Assistant], preset: Preset) -> gr.Blocks:
 
     def talk(question: str, strategy: str, domain: str, seed: float) -> Iterator[list]:
         """The columns as the replies grow, one model after the other."""
-        shown = {title: messages(question, None) for title in assistants}
+        shown = {title: column(title, question) for title in assistants}
         style = PromptStyle(domain=None if domain == NO_DOMAIN else domain)
         for title, assistant in assistants.items():
             try:
                 for reply in assistant.stream(
                     question, style, preset.kind, strategy, preset.max_completion_length, int(seed or 0)
                 ):
-                    shown[title] = messages(question, reply)
+                    shown[title] = column(title, question, reply)
                     yield list(shown.values())
             except CourseError as error:
                 raise gr.Error(str(error)) from error
@@ -54,11 +57,7 @@ def build_page(assistants: dict[str, Assistant], preset: Preset) -> gr.Blocks:
     with gr.Blocks(title="Teaching Gemma 3 to Reason with GRPO", analytics_enabled=False) as page:
         gr.Markdown("# Base model and trained model, side by side\nEach question stands alone: nothing is remembered.")
         with gr.Row():
-            columns = [
-                # what a model writes is shown as text: neither Markdown nor HTML nor formulas
-                gr.Chatbot(label=title, height=380, render_markdown=False, latex_delimiters=[], buttons=["copy"])
-                for title in assistants
-            ]
+            columns = [gr.HTML(column(title), elem_classes="told") for title in assistants]
         question = gr.Textbox(
             label="Question",
             max_length=LONGEST_QUESTION,
@@ -95,7 +94,7 @@ def open_page(
     page = build_page(assistants, preset)
     try:
         _, address, _ = page.queue(max_size=16, default_concurrency_limit=1).launch(
-            server_name=host, server_port=port, share=False, inbrowser=False, quiet=True, prevent_thread_lock=True
+            server_name=host, server_port=port, quiet=True, prevent_thread_lock=True, **LAUNCH
         )
     except OSError as error:
         raise SettingError(f"the page cannot be served on {host}, port {port or 'any'}: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 from urllib.parse import urlsplit
@@ -10,8 +11,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from course_lib.artifacts import REFERENCE
+from course_lib.assistant import Reply
 from course_lib.errors import SettingError
-from course_lib.page import open_page
+from course_lib.evaluation import Completion
+from course_lib.page import LAUNCH, build_page, open_page
 from course_lib.presets import get_preset
 from course_lib.rollouts import GOLD, QUESTION
 
@@ -36,7 +39,9 @@ def browser():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        # without Chromium's own talk to its maker
+        quiet = "--disable-background-networking --disable-component-update --disable-sync"
+        chromium = play.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu", *quiet.split()])
         yield chromium
         chromium.close()
 
@@ -48,14 +53,66 @@ def test_base_and_trained_answer_side_by_side(address, browser, tmp_path):
     page.goto(address)
     page.get_by_label("Question").fill(QUESTION)
     page.get_by_role("button", name="Ask").click()
-    trained = page.get_by_label("chatbot conversation").nth(1)
+    trained = page.get_by_role("log", name="trained model")
     trained.get_by_text(GOLD, exact=True).wait_for()
     steps = trained.get_by_text("12+5=17")
     assert not steps.is_visible()  # folded
     trained.get_by_text("Reasoning").click()
     steps.wait_for()
-    assert page.get_by_label("chatbot conversation").nth(0).get_by_text(QUESTION).is_visible()
+    assert page.get_by_role("log", name="base model").get_by_text(QUESTION).is_visible()
     assert len(page.screenshot()) > 10_000
+
+
+class Parrot:
+    """An assistant that answers at once, with what it is given."""
+
+    def __init__(self, text: str, ended: bool = True):
+        self.text, self.ended = text, ended
+
+    def stream(self, question, *options):
+        yield Reply.read(question, Completion(self.text[:20], 0, False))
+        yield Reply.read(question, Completion(self.text, 9, self.ended))
+
+
+@pytest.fixture
+def serve():
+    """Serves a page with stand-ins for the models."""
+    pages = []
+
+    def start(**assistants):
+        page = build_page(assistants, get_preset("laptop"))
+        pages.append(page)
+        return page.launch(quiet=True, prevent_thread_lock=True, **LAUNCH)[1]
+
+    yield start
+    for page in pages:
+        page.close()
+
+
+HTML = """<img src="http://192.0.2.1/x.png"><b>bold</b><h1>head</h1><a href="http://192.0.2.1/">link</a>
+<script>fetch("http://192.0.2.1/s")</script> &lt;b&gt; ${1+1} {{value}} $x^2$ ![](http://192.0.2.1/m.png) **stars**"""
+
+
+@needs_browser
+@pytest.mark.slow
+def test_what_is_asked_and_written_is_shown_as_text(serve, browser):
+    read = Parrot(f"<reasoning>\n{HTML}\n</reasoning>\n<answer>{HTML}</answer>")
+    raw = Parrot(f"<reasoning>{HTML}")
+    page, requests = browser.new_page(), []
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(serve(read=read, raw=raw))
+    page.get_by_label("Question").fill(HTML)
+    page.get_by_role("button", name="Ask").click()
+    answer = page.get_by_role("log", name="read").locator("pre").last
+    answer.get_by_text("**stars**").wait_for()
+    page.get_by_role("log", name="raw").get_by_text("<reasoning><img").wait_for()
+    page.get_by_text("Reasoning", exact=True).click()
+    page.wait_for_timeout(500)
+    shown = page.locator("main pre").all_inner_texts()
+    assert shown.count(HTML) == 4 and f"<reasoning>{HTML}" in shown  # two questions, the reasoning, the answer; raw
+    assert page.locator("img[src*='192.0.2.1'], a[href*='192.0.2.1'], pre *").count() == 0
+    assert page.locator("b, h1, script, a").filter(has_text=re.compile("^(bold|head|link|fetch.*)$")).count() == 0
+    assert {urlsplit(url).hostname for url in requests if not url.startswith("data:")} == {"127.0.0.1"}
 
 
 @needs_browser
