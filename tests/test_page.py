@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import socket
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -51,15 +52,14 @@ def browser():
 def test_base_and_trained_answer_side_by_side(address, browser, tmp_path):
     page = browser.new_page()
     page.goto(address)
-    page.get_by_label("Question").fill(QUESTION)
-    page.get_by_role("button", name="Ask").click()
+    ask(page, QUESTION)
     trained = page.get_by_role("log", name="trained model")
     trained.get_by_text(GOLD, exact=True).wait_for()
     steps = trained.get_by_text("12+5=17")
     assert not steps.is_visible()  # folded
     trained.get_by_text("Reasoning").click()
     steps.wait_for()
-    assert page.get_by_role("log", name="base model").get_by_text(QUESTION).is_visible()
+    assert page.locator(".asked").get_by_text(QUESTION).is_visible()
     assert len(page.screenshot()) > 10_000
 
 
@@ -72,6 +72,31 @@ class Parrot:
     def stream(self, question, *options):
         yield Reply.read(question, Completion(self.text[:20], 0, False))
         yield Reply.read(question, Completion(self.text, 9, self.ended))
+
+
+class Broken:
+    def stream(self, *options):
+        raise RuntimeError("out of <b>memory</b>")
+        yield
+
+
+class Endless:
+    """An assistant that writes until it is stopped."""
+
+    closed = False
+
+    def stream(self, question, *options):
+        try:
+            while True:
+                time.sleep(0.05)
+                yield Reply.read(question, Completion("on and on", 0, False))
+        finally:
+            self.closed = True
+
+
+def ask(page, question):
+    page.get_by_label("Question").fill(question)
+    page.get_by_role("button", name="Ask").click()
 
 
 @pytest.fixture
@@ -101,15 +126,14 @@ def test_what_is_asked_and_written_is_shown_as_text(serve, browser):
     page, requests = browser.new_page(), []
     page.on("request", lambda request: requests.append(request.url))
     page.goto(serve(read=read, raw=raw))
-    page.get_by_label("Question").fill(HTML)
-    page.get_by_role("button", name="Ask").click()
+    ask(page, HTML)
     answer = page.get_by_role("log", name="read").locator("pre").last
     answer.get_by_text("**stars**").wait_for()
     page.get_by_role("log", name="raw").get_by_text("<reasoning><img").wait_for()
     page.get_by_text("Reasoning", exact=True).click()
     page.wait_for_timeout(500)
-    shown = page.locator("main pre").all_inner_texts()
-    assert shown.count(HTML) == 4 and f"<reasoning>{HTML}" in shown  # two questions, the reasoning, the answer; raw
+    shown = page.locator("main pre, .asked").all_inner_texts()
+    assert shown.count(HTML) == 3 and f"<reasoning>{HTML}" in shown  # the question, the reasoning, the answer; raw
     assert page.locator("img[src*='192.0.2.1'], a[href*='192.0.2.1'], pre *").count() == 0
     assert page.locator("b, h1, script, a").filter(has_text=re.compile("^(bold|head|link|fetch.*)$")).count() == 0
     assert {urlsplit(url).hostname for url in requests if not url.startswith("data:")} == {"127.0.0.1"}
@@ -117,14 +141,50 @@ def test_what_is_asked_and_written_is_shown_as_text(serve, browser):
 
 @needs_browser
 @pytest.mark.slow
-def test_too_long_a_question_is_refused_by_the_server_too(address, browser):
+def test_what_cannot_be_asked_is_a_message_and_nothing_at_all_is_left_alone(serve, browser, capfd):
     page = browser.new_page()
-    page.goto(address)
-    box = page.get_by_label("Question")
-    box.evaluate("element => element.removeAttribute('maxlength')")
-    box.fill("x" * 4001)
-    page.get_by_role("button", name="Ask").click()
-    page.get_by_text("at most 4000").first.wait_for()
+    page.goto(serve(model=Parrot("<answer>7</answer>")))
+    ask(page, "  ")
+    page.wait_for_timeout(500)
+    assert page.get_by_role("alert").count() == 0 and page.get_by_text("Error").count() == 0
+    page.get_by_label("Question").evaluate("element => element.removeAttribute('maxlength')")
+    ask(page, "x" * 4001)  # the server refuses it too
+    page.get_by_text("at most 4000").wait_for()
+    for seed in "-1", "99999999999":
+        page.get_by_label("Seed").fill(seed)
+        ask(page, "what?")
+        page.get_by_text("the seed must lie between 0 and").wait_for()
+    page.get_by_label("Seed").fill("3")
+    ask(page, "what?")
+    page.get_by_role("log").get_by_text("7", exact=True).wait_for()
+    assert page.get_by_role("alert").count() == 0
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+@needs_browser
+@pytest.mark.slow
+def test_a_model_that_fails_or_is_cut_off_says_so(serve, browser):
+    page = browser.new_page()
+    page.goto(serve(broken=Broken(), cut=Parrot("12+5=17 and then", ended=False)))
+    ask(page, "what?")
+    page.get_by_role("log", name="cut").get_by_text("(cut off after 9 tokens)").wait_for()
+    assert page.get_by_role("log", name="broken").get_by_text("out of <b>memory</b>").is_visible()
+    assert page.get_by_text("…", exact=True).count() == 0
+
+
+@needs_browser
+@pytest.mark.slow
+def test_stop_ends_the_answer_and_says_so(serve, browser):
+    page, endless = browser.new_page(), Endless()
+    page.goto(serve(first=endless, second=Parrot("<answer>7</answer>")))
+    ask(page, "what?")
+    first = page.get_by_role("log", name="first")
+    first.get_by_text("on and on").wait_for()
+    page.get_by_role("button", name="Stop").click()
+    first.get_by_text("(stopped)").wait_for()
+    page.wait_for_timeout(500)
+    assert endless.closed and first.inner_text().splitlines()[-1] == "(stopped)"
+    assert page.get_by_role("log", name="second").get_by_text("(stopped)").is_visible()
 
 
 def test_the_page_is_bound_to_the_loopback_address(address):
