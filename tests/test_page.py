@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 import time
 from urllib.parse import urlsplit
 
@@ -15,9 +18,11 @@ from course_lib.artifacts import REFERENCE
 from course_lib.assistant import Reply
 from course_lib.errors import SettingError
 from course_lib.evaluation import Completion
-from course_lib.page import LAUNCH, build_page, open_page
+from course_lib.page import build_page, examples, intro, launch, open_page
 from course_lib.presets import get_preset
 from course_lib.rollouts import GOLD, QUESTION
+from course_lib.strategies import STRATEGIES
+from course_lib.tasks import load_rows
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_browser = pytest.mark.skipif(
@@ -107,7 +112,7 @@ def serve():
     def start(**assistants):
         page = build_page(assistants, get_preset("laptop"))
         pages.append(page)
-        return page.launch(quiet=True, prevent_thread_lock=True, **LAUNCH)[1]
+        return launch(page)
 
     yield start
     for page in pages:
@@ -116,6 +121,52 @@ def serve():
 
 HTML = """<img src="http://192.0.2.1/x.png"><b>bold</b><h1>head</h1><a href="http://192.0.2.1/">link</a>
 <script>fetch("http://192.0.2.1/s")</script> &lt;b&gt; ${1+1} {{value}} $x^2$ ![](http://192.0.2.1/m.png) **stars**"""
+
+
+@needs_browser
+@pytest.mark.slow
+def test_an_example_is_asked_beside_its_right_answer(address, browser):
+    from playwright.sync_api import expect
+
+    page = browser.new_page()
+    page.goto(address)
+    rows = load_rows("toy_math", "test", 3)
+    for row in rows:
+        page.get_by_role("button", name=row["question"]).wait_for()
+    page.get_by_role("button", name=rows[0]["question"]).click()
+    page.get_by_role("button", name="Ask").click()
+    page.get_by_text(f"Right answer: {rows[0]['answer']}", exact=True).wait_for()
+    page.get_by_role("log", name="trained model").locator(".answer").wait_for()
+    expect(page.get_by_text("…", exact=True)).to_have_count(0)
+    page.get_by_text("Settings").click()
+    page.get_by_label(STRATEGIES["creative"].about).wait_for()
+    ask(page, "What is love?")
+    page.locator(".asked").get_by_text("What is love?").wait_for()
+    assert page.get_by_text("Right answer").count() == 0
+
+
+@needs_browser
+@pytest.mark.slow
+def test_a_narrow_screen_shows_the_question_first_and_nothing_sticks_out(address, browser):
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(address)
+    box = page.get_by_label("Question")
+    assert box.bounding_box()["y"] < 400
+    assert page.get_by_role("log").nth(1).bounding_box()["y"] < 844
+    box.focus()
+    assert box.evaluate("element => getComputedStyle(element).outlineStyle") == "solid"
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_only_the_tiny_model_is_said_to_know_its_problems_alone():
+    assert "three to five steps" in intro(get_preset("laptop"))
+    assert "tiny" not in intro(get_preset("t4"))
+
+
+@pytest.mark.parametrize("task, right", [("toy_choice", "C) Tom"), ("toy_rubric", "")])
+def test_examples_of_the_other_tasks(task, right):
+    shown = examples(get_preset(f"laptop-{task}"))
+    assert len(shown) == 3 and right in shown.values()
 
 
 @needs_browser
@@ -147,9 +198,11 @@ def test_what_cannot_be_asked_is_a_message_and_nothing_at_all_is_left_alone(serv
     ask(page, "  ")
     page.wait_for_timeout(500)
     assert page.get_by_role("alert").count() == 0 and page.get_by_text("Error").count() == 0
+    assert page.get_by_role("log").inner_text() == "model"
     page.get_by_label("Question").evaluate("element => element.removeAttribute('maxlength')")
     ask(page, "x" * 4001)  # the server refuses it too
     page.get_by_text("at most 4000").wait_for()
+    page.get_by_text("Settings").click()
     for seed in "-1", "99999999999":
         page.get_by_label("Seed").fill(seed)
         ask(page, "what?")
@@ -194,6 +247,22 @@ def test_the_page_is_bound_to_the_loopback_address(address):
         free.bind(("127.0.0.2", port))
 
 
-def test_a_port_that_is_taken_is_a_clear_error(address):
+def test_a_port_that_is_taken_is_told_before_any_model_is_loaded(address, capsys):
+    port = urlsplit(address).port
+    with pytest.raises(SettingError, match=f"port {port} is taken; choose another, or leave it out"):
+        open_page(get_preset("laptop"), "no such model", "cpu", port=port, block=False)
     with pytest.raises(SettingError, match="cannot be served"):
-        open_page(get_preset("laptop"), "base", "cpu", port=urlsplit(address).port, block=False)
+        open_page(get_preset("laptop"), "no such model", "cpu", port=99999, block=False)
+    assert "Loading" not in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent as a signal; run it on Linux or macOS")
+def test_ctrl_c_ends_the_page():
+    command = [sys.executable, "-m", "course_lib", "page", "--device", "cpu"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline().startswith("The page is at http://127.0.0.1:")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0 and out.strip() == "The page is closed."
+    assert err.startswith("Loading the models …\n") and "Traceback" not in err
