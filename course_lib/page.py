@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from course_lib.assistant import LONGEST_QUESTION, Assistant, check_question
 from course_lib.errors import CourseError, SettingError
-from course_lib.page_html import CSS, WRITING, alert, asked, column, ending, note
+from course_lib.page_html import CSS, WRITING, alert, asked, column, ending, intro, note
 from course_lib.presets import Preset
 from course_lib.prompts import DOMAINS, LETTERS, PromptStyle, with_options
 from course_lib.rollouts import EXAMPLES
@@ -26,15 +26,6 @@ if TYPE_CHECKING:
 
 NO_DOMAIN = "none"
 LARGEST_SEED = 2**31 - 1
-
-
-def intro(preset: Preset) -> str:
-    """What to expect, in a sentence or two."""
-    known = "word problems of three to five steps" if preset.task == "toy_math" else "problems"
-    told = f"The tiny model knows {known}, such as the examples; anything else gets nonsense."
-    if preset.model != "tiny":
-        told = "What the models write may be wrong."
-    return f"{told} Each question stands alone."
 
 
 def examples(preset: Preset) -> dict[str, str]:
@@ -174,8 +165,8 @@ def open_page(
         address = launch(page, server_name=host, server_port=port)
     except OSError as error:
         raise SettingError(f"the page cannot be served on {host}, port {port or 'any'}: {error}") from error
-    print(f"The page is at {address} (Ctrl-C ends it)", flush=True)
     try:
+        print(f"The page is at {address} (Ctrl-C ends it)", flush=True)
         while block:
             time.sleep(1)
     except KeyboardInterrupt:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from course_lib.assistant import Reply
+from course_lib.presets import Preset
 
 CSS = """
 .heading h1 { font-size: 1.375rem; }
@@ -22,6 +23,15 @@ textarea:focus-visible, button:focus-visible, summary:focus-visible {
 .told .answer { font-weight: bold; }
 .told .asked { max-height: 3.2em; overflow-y: auto; }
 """
+
+
+def intro(preset: Preset) -> str:
+    """What to expect, in a sentence or two."""
+    known = "word problems of three to five steps" if preset.task == "toy_math" else "problems"
+    told = f"The tiny model knows {known}, such as the examples; anything else gets nonsense."
+    if preset.model != "tiny":
+        told = "What the models write may be wrong."
+    return f"{told} Each question stands alone."
 
 
 def note(text: str) -> str:
