@@ -2,79 +2,145 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
+import sys
+import time
+import traceback
 from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from course_lib.assistant import LONGEST_QUESTION, Assistant, Reply
+from course_lib.assistant import LONGEST_QUESTION, Assistant, check_question
 from course_lib.errors import CourseError, SettingError
+from course_lib.page_html import CSS, WRITING, alert, asked, column, ending, intro, note
 from course_lib.presets import Preset
-from course_lib.prompts import DOMAINS, PromptStyle
+from course_lib.prompts import DOMAINS, LETTERS, PromptStyle, with_options
 from course_lib.rollouts import EXAMPLES
 from course_lib.strategies import STRATEGIES
+from course_lib.tasks import rows_of
 
 if TYPE_CHECKING:
     import gradio as gr
 
 NO_DOMAIN = "none"
+LARGEST_SEED = 2**31 - 1
 
 
-def messages(question: str, reply: Reply | None) -> list[dict]:
-    """A reply as chat messages: the question, the reasoning under a title that unfolds it, the answer."""
-    told = [{"role": "user", "content": question}]
-    if reply is None:
-        return told
-    if reply.answer is None and reply.reasoning is None:
-        return [*told, {"role": "assistant", "content": reply.text or "…"}]
-    if reply.reasoning:
-        title = {"title": "Reasoning", "status": "done"}
-        told.append({"role": "assistant", "content": reply.reasoning.strip(), "metadata": title})
-    return [*told, {"role": "assistant", "content": reply.answer or "(no answer that can be read)"}]
+def examples(preset: Preset) -> dict[str, str]:
+    """Three test problems of the preset's task, as they are asked, each with its right answer (empty: many are)."""
+    try:
+        rows = rows_of(preset, "test", 3, 0)
+    except CourseError:  # no data set at hand
+        rows = [EXAMPLES[preset.kind][0]]
+    told = {}
+    for row in rows:
+        text = f"{row['passage']}\n\n{row['question']}" if row.get("passage") else row["question"]
+        right = "" if preset.kind == "rubric" else row["answer"]
+        if row.get("options"):
+            right = f"{right}) {row['options'][LETTERS.index(right)]}"
+        told[with_options(text, row.get("options"))] = right
+    return {text: right for text, right in told.items() if len(text) <= LONGEST_QUESTION}
 
 
 def build_page(assistants: dict[str, Assistant], preset: Preset) -> gr.Blocks:
     """The page. ``assistants``: one column each, by its title."""
     import gradio as gr
 
-    def talk(question: str, strategy: str, domain: str, seed: float) -> Iterator[list]:
-        """The columns as the replies grow, one model after the other."""
-        shown = {title: messages(question, None) for title in assistants}
+    rights = examples(preset)
+
+    def talk(question: str, strategy: str, domain: str, seed: int | None) -> Iterator[list]:
+        """What was asked, and the columns as the replies grow, one model after the other."""
+        unchanged = [gr.skip()] * len(assistants)
+        if not question.strip():
+            yield [gr.skip(), *unchanged]
+            return
+        try:
+            question = check_question(question)
+            if not 0 <= (seed or 0) <= LARGEST_SEED:
+                raise SettingError(f"the seed must lie between 0 and {LARGEST_SEED}")
+        except CourseError as error:
+            yield [alert(str(error)), *unchanged]
+            return
+        told = asked(question, rights.get(question, ""))
+        shown = {title: column(title, below=WRITING) for title in assistants}
         style = PromptStyle(domain=None if domain == NO_DOMAIN else domain)
         for title, assistant in assistants.items():
+            reply = None
             try:
                 for reply in assistant.stream(
-                    question, style, preset.kind, strategy, preset.max_completion_length, int(seed or 0)
+                    question, style, preset.kind, strategy, preset.max_completion_length, seed or 0
                 ):
-                    shown[title] = messages(question, reply)
-                    yield list(shown.values())
-            except CourseError as error:
-                raise gr.Error(str(error)) from error
+                    shown[title] = column(title, reply, WRITING)
+                    yield [told, *shown.values()]
+                below = ending(reply)
+            except Exception as error:  # a message, in place of a column that waits for ever
+                traceback.print_exc()
+                below = note(f"(the model failed: {error})")
+            shown[title] = column(title, reply, below)
+            yield [told, *shown.values()]
+
+    def stop(*shown: str) -> list[str]:
+        """The columns, with a word on those that were being written."""
+        return [html.replace(WRITING, note("(stopped)")) for html in shown]
 
     with gr.Blocks(title="Teaching Gemma 3 to Reason with GRPO", analytics_enabled=False) as page:
-        gr.Markdown("# Base model and trained model, side by side\nEach question stands alone: nothing is remembered.")
-        with gr.Row():
-            columns = [
-                # what a model writes is shown as text: neither Markdown nor HTML nor formulas
-                gr.Chatbot(label=title, height=380, render_markdown=False, latex_delimiters=[], buttons=["copy"])
-                for title in assistants
-            ]
+        gr.Markdown(f"# Base and trained model, side by side\n{intro(preset)}", elem_classes="heading")
         question = gr.Textbox(
-            label="Question",
-            max_length=LONGEST_QUESTION,
-            max_lines=6,
-            elem_id="question",
-            submit_btn="Ask",
-            stop_btn=True,
+            label="Question (Enter asks it)", max_length=LONGEST_QUESTION, max_lines=10, elem_id="question"
         )
         with gr.Row():
-            strategy = gr.Radio(tuple(STRATEGIES), value="greedy", label="Strategy")
-            domain = gr.Dropdown([NO_DOMAIN, *DOMAINS], value=NO_DOMAIN, label="Domain")
-            seed = gr.Number(0, precision=0, label="Seed (for all but greedy)")
-        gr.Examples([[EXAMPLES[preset.kind][0]["question"]]], question, label="Example")
-        asked = question.submit(talk, [question, strategy, domain, seed], columns, api_name="ask")
-        question.stop(None, cancels=[asked])
+            ask, halt = gr.Button("Ask", variant="primary", min_width=100), gr.Button("Stop", min_width=100)
+        gr.Markdown("Examples")
+        with gr.Row(elem_classes="examples"):
+            for text in rights:
+                example = gr.Button(text, size="sm", min_width=0)
+                example.click(None, example, question, js="text => text")
+        above = gr.HTML(elem_classes="told")
+        with gr.Row():
+            columns = []
+            for title in assistants:
+                with gr.Column(min_width=260):
+                    columns.append(gr.HTML(column(title), elem_classes="told"))
+        with gr.Accordion("Settings: strategy, domain, seed", open=False):
+            strategies = [(f"{name}: {strategy.about}", name) for name, strategy in STRATEGIES.items()]
+            strategy = gr.Radio(strategies, value="greedy", label="Strategy", elem_classes="strategies")
+            with gr.Row():
+                domain = gr.Dropdown([NO_DOMAIN, *DOMAINS], value=NO_DOMAIN, label="Domain")
+                seed = gr.Number(0, precision=0, label="Seed (for all but greedy)")
+        asking = gr.on(
+            [ask.click, question.submit],
+            talk,
+            [question, strategy, domain, seed],
+            [above, *columns],
+            api_name="ask",
+            show_progress="hidden",
+        )
+        halt.click(stop, columns, columns, cancels=[asking], queue=False, api_visibility="private")
     return page
+
+
+def launch(page: gr.Blocks, **options) -> str:
+    """Serve the page in the background: no link from outside, nothing fetched from elsewhere. Returns its address."""
+    import gradio as gr
+
+    theme = gr.themes.Default(
+        primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
+    )
+    # a run history would keep questions and answers in the browser
+    quiet = {"quiet": True, "inbrowser": False, "footer_links": [], "run_history": False}
+    return page.launch(share=False, prevent_thread_lock=True, theme=theme, css=CSS, **quiet, **options)[1]
+
+
+def check_port(host: str, port: int | None) -> None:
+    """Raises ``SettingError`` when nothing can be served there."""
+    try:
+        socket.create_server((host, port or 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except (OSError, OverflowError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            raise SettingError(f"port {port} is taken; choose another, or leave it out") from error
+        raise SettingError(f"the page cannot be served on {host}, port {port or 'any'}: {error}") from error
 
 
 def open_page(
@@ -88,18 +154,22 @@ def open_page(
     if find_spec("gradio") is None:
         raise SettingError("the page needs Gradio, which is not installed: pip install gradio")
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    check_port(host, port)
+    print("Loading the models …", file=sys.stderr, flush=True)
     assistants = {
         "base model": Assistant("base", preset, device),
         "trained model": Assistant(checkpoint, preset, device),
     }
-    page = build_page(assistants, preset)
+    page = build_page(assistants, preset).queue(max_size=16, default_concurrency_limit=1)
     try:
-        _, address, _ = page.queue(max_size=16, default_concurrency_limit=1).launch(
-            server_name=host, server_port=port, share=False, inbrowser=False, quiet=True, prevent_thread_lock=True
-        )
+        address = launch(page, server_name=host, server_port=port)
     except OSError as error:
         raise SettingError(f"the page cannot be served on {host}, port {port or 'any'}: {error}") from error
-    print(f"The page is at {address} (Ctrl-C ends it)", flush=True)
-    if block:
-        page.block_thread()
+    try:
+        print(f"The page is at {address} (Ctrl-C ends it)", flush=True)
+        while block:
+            time.sleep(1)
+    except KeyboardInterrupt:
+        page.close(verbose=False)
+        print("\nThe page is closed.")
     return page, address
