@@ -37,7 +37,7 @@ class Strategy:
 STRATEGIES = {
     strategy.name: strategy
     for strategy in (
-        Strategy("greedy", 0.0, about="the likeliest token at every step: one answer a model"),
+        Strategy("greedy", 0.0, about="the likeliest token at every step: one answer per model"),
         Strategy("conservative", 0.3, 0.9, 40, "close to greedy, with a little variety"),
         Strategy("standard", 0.7, 0.95, 50, "what demos usually use"),
         Strategy("liberal", 0.85, 1.0, 2000, "nearly every token has its chance"),
