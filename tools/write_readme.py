@@ -1,7 +1,7 @@
-"""Write README's results from the recorded runs: table, controls, benchmark, figures.
+"""Write README's results and docs/results.md from the recorded runs, and draw the figures.
 
 python tools/write_readme.py           # write
-python tools/write_readme.py --check   # write nothing, fail if README.md is stale
+python tools/write_readme.py --check   # write nothing, fail if they are stale
 """
 
 from __future__ import annotations
@@ -49,21 +49,51 @@ def middle() -> Path:
 
 
 def block() -> str:
+    """What README shows between its marks."""
     runs = seeds()
     shown = read_run(middle())
     record, preset = shown.run, shown.run["preset"]
     pc = record["machine"]
     seconds = [run["results"]["train_seconds"] for run in runs.values()]
     images = pictures(shown)
+    return "\n\n".join(
+        [
+            f"{len(runs)} recorded runs with the laptop preset, each with its own training seed, on "
+            f"{shown.results['n']} held-out problems of `{preset['task']}`. *Greedy*: the likeliest token at every "
+            "step; *sampled*: drawn at temperature 1; *format*: one reasoning block, then one answer block, nothing "
+            "else.",
+            markdown(seed_rows(over_seeds([run["results"] for run in runs.values()]))),
+            f"{COVERS} The base model's greedy answers show only its commonest habit, guessing: so the sampled rows "
+            "are the fairer comparison.",
+            f"Training took {min(seconds):.0f} to {max(seconds):.0f} s for {record['steps']} steps of "
+            f"{preset['prompts_per_step']} prompts × {preset['group_size']} completions, on a CPU "
+            f"({pc['cpu']}, {pc['cores']} cores; Python {pc['python']}, torch {pc['torch']}, "
+            f"transformers {pc['transformers']}, TRL {pc['trl']}, PEFT {pc['peft']}). The pictures show "
+            f"seed {record['seed']}.",
+            image("before_after", images),
+            image("training", images),
+            controls(),
+            harness(),
+            "[docs/results.md](docs/results.md) has the rest: seed by seed, where the gain comes from, the other "
+            "tasks, what an export changes, what a step's time goes into, and runs that were killed and continued.",
+        ]
+    )
+
+
+def page() -> str:
+    """``docs/results.md``, whole."""
+    runs, shown = seeds(), read_run(middle())
+    images = pictures(shown)
     lines = [
-        f"{len(runs)} recorded runs with the laptop preset, each with its own training seed, on "
-        f"{shown.results['n']} held-out problems of `{preset['task']}`:",
+        "# All recorded results",
         "",
-        markdown(seed_rows(over_seeds([run["results"] for run in runs.values()]))),
+        "Written by `make readme` from what lies in `recorded/`; README shows the most important of it. Machine and "
+        "versions stand in each record.",
         "",
-        COVERS,
+        "## Seed by seed",
         "",
-        f"Seed by seed, with 95 % Wilson intervals (the pictures show seed {record['seed']}):",
+        f"The laptop preset on {shown.results['n']} held-out problems of `{shown.run['preset']['task']}`, with 95 % "
+        "Wilson intervals:",
         "",
         "| seed | | base model | trained model |",
         "|---|---|---|---|",
@@ -83,34 +113,34 @@ def block() -> str:
         lines.append(f"- seed {seed}: {pair['fixed']} fixed, {pair['broken']} broken, p = {pair['p']:.1g}")
     lines += [
         "",
-        f"Training took {min(seconds):.0f} to {max(seconds):.0f} s for {record['steps']} steps of "
-        f"{preset['prompts_per_step']} prompts × {preset['group_size']} completions, on a CPU "
-        f"({pc['cpu']}, {pc['cores']} cores; Python {pc['python']}, torch {pc['torch']}, "
-        f"transformers {pc['transformers']}, TRL {pc['trl']}, PEFT {pc['peft']}).",
+        "## Where the gain comes from",
         "",
-        image("before_after", images),
-        "",
-        image("training", images),
-        "",
-        f"Where the gain comes from (sampled completions, seed {record['seed']}; the composite is the weighted sum):",
+        f"Sampled completions, seed {shown.run['seed']}; the composite is the weighted sum:",
         "",
         markdown(component_rows(shown.details["sampled"]["components"])),
         "",
-        image("gain", images),
+        image("gain", images, "../recorded"),
         "",
-        other_tasks(),
+        "## What becomes of the toy rollouts",
         "",
-        controls(),
+        "How likely the four rollouts of the chapters, written by hand, are to the model before and after:",
+        "",
+        image("rollouts", images, "../recorded"),
     ]
-    if (RECORDED / "bench.json").exists():
-        lines += ["", bench()]
-    if (RECORDED / "soak.json").exists():
-        lines += ["", soak()]
-    return "\n".join(lines)
+    sections = {
+        "The other tasks": other_tasks(),
+        "Exports": export(),
+        "Time": bench(),
+        "The grader": grader(),
+        "Interruptions": soak(),
+    }
+    for title, text in sections.items():
+        lines += ["", f"## {title}", "", text]
+    return "\n".join(lines) + "\n"
 
 
-def image(name: str, images: dict[str, Picture]) -> str:
-    return f"![{images[name].alt}](recorded/figures/{name}.png)"
+def image(name: str, images: dict[str, Picture], recorded: str = "recorded") -> str:
+    return f"![{images[name].alt}]({recorded}/figures/{name}.png)"
 
 
 def other_tasks() -> str:
@@ -146,18 +176,46 @@ def controls() -> str:
     )
 
 
+def harness() -> str:
+    found = read_json(RECORDED / "lm_eval.json")
+    sides = [f"{100 * found[who]['harness']:.1f} % for the {who} model" for who in ("base", "trained")]
+    same, differ = (
+        [found[who][name] for who in ("base", "trained")] for name in ("same_responses", "different_verdicts")
+    )
+    return (
+        f"A judge that is not ours: lm-evaluation-harness {found['harness']} puts the same {found['n']} questions to "
+        f"the exported models and finds a greedy accuracy of {' and '.join(sides)}. {100 * min(same):.1f} % of "
+        f"its responses are the course's, letter by letter, and {sum(differ) or 'no'} verdicts differ (`make lm-eval`)."
+    )
+
+
+def export() -> str:
+    run = next(folder for folder in recorded_runs("laptop") if (folder / "08_export").exists())
+    found = read_json(run / "08_export" / "export.json")
+    forms = [
+        f"{form['form']} ({form['largest difference']:.0e}; {100 * form['same completions']:.0f} %)"
+        for form in found["forms"]
+    ]
+    return (
+        f"Exported, loaded again from the files alone, and compared with the trained model on {found['prompts']} "
+        "held-out prompts (largest difference of a logit, for GGUF in llama.cpp of a log-probability; greedy "
+        f"completions that are the same, token for token): {', '.join(forms)}."
+    )
+
+
 def bench() -> str:
     found = read_json(RECORDED / "bench.json")
     share = ", ".join(f"{part} {100 * found['share'][part]:.0f} %" for part in found["share"])
     return (
-        f"One GRPO step ({found['batch']} completions) is {share}. With TRL's default settings at equal batch and "
+        f"One GRPO step ({found['batch']} completions) is {share} (medians, each for itself). With TRL's default "
+        f"settings at equal batch and "
         f"length a step takes {found['trl_default_over_course']:.2f} times as long; the bare matrix products of "
-        f"a step would take 1/{found['course_over_bare_products']:.1f} of it (`make bench`).\n\n"
-        + grader(found["grader"])
+        f"a step would take 1/{found['course_over_bare_products']:.1f} of it (`make bench`)."
     )
 
 
-def grader(found: dict) -> str:
+def grader() -> str:
+    found = read_json(RECORDED / "bench.json")["grader"]
     speed, slowest = found["throughput"]["per_second"], found["growth"]["slowest"]
     at = found["growth"]["sizes"].index(1_000_000)
     return (
@@ -203,19 +261,20 @@ def draw(images: dict[str, Picture], folder: Path = FIGURES) -> None:
 
 
 def main() -> None:
-    path = ROOT / "README.md"
-    text = path.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    fresh = f"{before}{BEGIN}\n{block()}\n{END}{rest.split(END)[1]}"
+    readme, results = ROOT / "README.md", ROOT / "docs/results.md"
+    before, rest = readme.read_text(encoding="utf-8").split(BEGIN)
+    fresh = {readme: f"{before}{BEGIN}\n{block()}\n{END}{rest.split(END)[1]}", results: page()}
     images = pictures(read_run(middle()))
     if "--check" in sys.argv[1:]:
         if stale := stale_figures(images):
             sys.exit(f"{', '.join(stale)} in recorded/figures: not drawn from what is in recorded/; run: make readme")
-        if fresh != text:
-            sys.exit("README.md does not say what recorded/ says; run: make readme")
+        for path, text in fresh.items():
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                sys.exit(f"{path.relative_to(ROOT)} does not say what recorded/ says; run: make readme")
         return
     draw(images)
-    path.write_text(fresh, encoding="utf-8")
+    for path, text in fresh.items():
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
