@@ -9,6 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
+from contextlib import closing
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -49,9 +50,11 @@ def build_page(assistants: dict[str, Assistant], preset: Preset) -> gr.Blocks:
     import gradio as gr
 
     rights = examples(preset)
+    stopping = set()  # sessions in which Stop was pressed; looked at between two pieces of a reply
 
-    def talk(question: str, strategy: str, domain: str, seed: int | None) -> Iterator[list]:
+    def talk(question: str, strategy: str, domain: str, seed: int | None, request: gr.Request) -> Iterator[list]:
         """What was asked, and the columns as the replies grow, one model after the other."""
+        stopping.discard(request.session_hash)
         unchanged = [gr.skip()] * len(assistants)
         if not question.strip():
             yield [gr.skip(), *unchanged]
@@ -66,24 +69,29 @@ def build_page(assistants: dict[str, Assistant], preset: Preset) -> gr.Blocks:
         told = asked(question, rights.get(question, ""))
         shown = {title: column(title, below=WRITING) for title in assistants}
         style = PromptStyle(domain=None if domain == NO_DOMAIN else domain)
+        options = (style, preset.kind, strategy, preset.max_completion_length, seed or 0)
         for title, assistant in assistants.items():
             reply = None
             try:
-                for reply in assistant.stream(
-                    question, style, preset.kind, strategy, preset.max_completion_length, seed or 0
-                ):
-                    shown[title] = column(title, reply, WRITING)
-                    yield [told, *shown.values()]
-                below = ending(reply)
+                if request.session_hash not in stopping:
+                    with closing(assistant.stream(question, *options)) as pieces:
+                        for reply in pieces:
+                            shown[title] = column(title, reply, WRITING)
+                            yield [told, *shown.values()]
+                            if request.session_hash in stopping:
+                                break
+                below = note("(stopped)") if request.session_hash in stopping else ending(reply)
             except Exception as error:  # a message, in place of a column that waits for ever
                 traceback.print_exc()
                 below = note(f"(the model failed: {error})")
             shown[title] = column(title, reply, below)
             yield [told, *shown.values()]
 
-    def stop(*shown: str) -> list[str]:
-        """The columns, with a word on those that were being written."""
-        return [html.replace(WRITING, note("(stopped)")) for html in shown]
+    def stop(request: gr.Request) -> None:
+        stopping.add(request.session_hash)
+
+    for handler in (talk, stop):  # Gradio hands a request to who asks for one, and cannot read the name from here
+        handler.__annotations__["request"] = gr.Request
 
     with gr.Blocks(title="Teaching Gemma 3 to Reason with GRPO", analytics_enabled=False) as page:
         gr.Markdown(f"# Base and trained model, side by side\n{intro(preset)}", elem_classes="heading")
@@ -109,7 +117,7 @@ def build_page(assistants: dict[str, Assistant], preset: Preset) -> gr.Blocks:
             with gr.Row():
                 domain = gr.Dropdown([NO_DOMAIN, *DOMAINS], value=NO_DOMAIN, label="Domain")
                 seed = gr.Number(0, precision=0, label="Seed (for all but greedy)")
-        asking = gr.on(
+        gr.on(
             [ask.click, question.submit],
             talk,
             [question, strategy, domain, seed],
@@ -117,7 +125,7 @@ def build_page(assistants: dict[str, Assistant], preset: Preset) -> gr.Blocks:
             api_name="ask",
             show_progress="hidden",
         )
-        halt.click(stop, columns, columns, cancels=[asking], queue=False, api_visibility="private")
+        halt.click(stop, queue=False, api_visibility="private")
     return page
 
 

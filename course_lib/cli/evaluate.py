@@ -38,14 +38,14 @@ def run(args: Namespace) -> int:
     if args.checkpoint == "base":
         raise SettingError("--checkpoint base would set the base model against itself; name another")
     record = chosen.adapter.parent / "run.json" if chosen.adapter else None
-    trained_for = read_json(record) if record and record.is_file() else {"steps": None, "train_seconds": None}
+    trained = read_json(record) if record and record.is_file() else dict.fromkeys(("seed", "steps", "train_seconds"))
     rows = load_rows(preset.task, "test", preset.eval_problems, path=preset.data or None)
     tables = []
     for checkpoint in ("base", args.checkpoint):
         assistant = Assistant(checkpoint, preset, args.device)
         print(f"measuring {assistant.about}, on {len(rows)} problems of {preset.task}")
         tables.append(measure(assistant.model, assistant.tokenizer, rows, preset, args.seed))
-    found = results(preset, args.seed, trained_for["steps"], trained_for["train_seconds"], *tables)
+    found = results(preset, trained["seed"], trained["steps"], trained["train_seconds"], *tables)
     print(f"\n{results_table(found)}\n\n{paired_sentence(found)}")
     if args.output:
         print(f"written: {write_json(args.output, {**found, 'machine': machine()})}")
