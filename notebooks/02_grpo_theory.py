@@ -583,8 +583,8 @@ display(pd.DataFrame([compare(batch, loss_type, 0.0) for loss_type in LOSS_TYPES
 #
 # While the policy that learns is still the one that wrote (*on-policy*), clipping does nothing. And as our adapter is
 # fresh, policy and reference are the same, so the KL term is 0 too. That test would miss a mistake in either. We
-# therefore play a policy that has moved on: keep the log-probabilities as *old*, then shake the adapter at random, and compare again,
-# with and without the KL term.
+# therefore play a policy that has moved on: keep the log-probabilities as *old*, then shake the adapter at random,
+# and compare again, with and without the KL term.
 
 
 # %%
@@ -611,8 +611,8 @@ def shake_adapter(batch, old):
 torch.manual_seed(seed)
 batch["old_per_token_logps"] = logps_now(batch)
 ratio = shake_adapter(batch, batch["old_per_token_logps"])
-up, real = batch["advantages"].unsqueeze(1) > 0, batch["completion_mask"].bool()
-clipped = (up & (ratio > 1 + theory.epsilon)) | ((batch["advantages"].unsqueeze(1) < 0) & (ratio < 1 - theory.epsilon))
+advantage, real = batch["advantages"].unsqueeze(1), batch["completion_mask"].bool()
+clipped = ((advantage > 0) & (ratio > 1 + theory.epsilon)) | ((advantage < 0) & (ratio < 1 - theory.epsilon))
 print(f"ratios from {ratio[real].min():.3f} to {ratio[real].max():.3f};", end=" ")
 outside = ((ratio - 1).abs() > theory.epsilon)[real].sum()
 print(f"of {real.sum()} tokens {outside} lie outside the interval, and {clipped[real].sum()} are clipped")
@@ -621,8 +621,8 @@ display(table.round(6))
 
 # %% [markdown]
 # The ratios now lie on both sides of 1. The first line says how many tokens are clipped: not all outside the interval,
-# as the sign of the advantage decides. No loss is 0 any more, and the two columns still agree, with KL and without. `bnpo` and `dapo` agree with each other because this
-# batch is a single micro-batch.
+# as the sign of the advantage decides. No loss is 0 any more, and the two columns still agree, with KL and without.
+# `bnpo` and `dapo` agree with each other because this batch is a single micro-batch.
 #
 # You have written GRPO. What follows in this course (data, rewards, model, training) feeds this one function.
 

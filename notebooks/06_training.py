@@ -110,7 +110,7 @@ display(pd.DataFrame(knobs, columns=["setting", "value", "what it does"]))
 # %%
 learning = {
     "learning_rate": "size of a step; far higher than for full fine-tuning, since only the adapter moves",
-    "warmup_steps": "the share of the run (or the steps) over which the rate first rises from 0; so step 1 changes nothing",
+    "warmup_steps": "the share of the run (or the steps) over which the rate first rises from 0; step 1 then changes nothing",
     "lr_scheduler_type": "linear: then it falls to 0, so that late steps polish and do not shake",
     "max_grad_norm": "longer gradients are cut to this length: one odd batch cannot wreck the adapter",
     "beta": "weight of the KL term; at 0 no reference model is consulted",

@@ -208,9 +208,9 @@ def bench() -> str:
     share = ", ".join(f"{part} {100 * found['share'][part]:.0f} %" for part in found["share"])
     return (
         f"One GRPO step ({found['batch']} completions) is {share} (medians, each for itself). With TRL's default "
-        f"settings at equal batch and "
-        f"length a step takes {found['trl_default_over_course']:.2f} times as long; the bare matrix products of "
-        f"a step would take 1/{found['course_over_bare_products']:.1f} of it (`make bench`)."
+        f"settings at equal batch and length a step takes {found['trl_default_over_course']:.2f} times as long; "
+        f"the bare matrix products of a step would take 1/{found['course_over_bare_products']:.1f} of it "
+        "(`make bench`)."
     )
 
 
